@@ -1,0 +1,82 @@
+# Copyright (c) 2026, Turbo-Stable contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: vllm_spec
+short_description: What a host serves, computed from its profile
+version_added: 0.1.0
+author:
+  - Turbo-Stable contributors (@turbostable)
+description:
+  - Reads a profile and all that it extends, lays O(args) and O(env) over it, and refuses by name every
+    argument that vLLM's own parser does not have.
+  - Runs on the controller alone and connects to nothing, so a bad configuration is refused before any host is touched.
+options:
+  _terms:
+    description: The profile, a name in the collection's C(profiles/) directory or the path of a file.
+    type: list
+    elements: str
+    required: true
+  args:
+    description: Arguments of C(vllm serve) laid over the profile's, in snake case; null removes one.
+    type: dict
+    default: {}
+  env:
+    description: Environment variables laid over the profile's; null removes one.
+    type: dict
+    default: {}
+  image:
+    description: C(base) and C(packages) laid over the profile's image.
+    type: dict
+    default: {}
+  container:
+    description: Name of the container.
+    type: str
+    default: vllm-gemma4
+"""
+
+EXAMPLES = r"""
+- name: Show the command with one flag changed
+  ansible.builtin.debug:
+    msg: "{{ lookup('turbostable.tpu.vllm_spec', 'turbo_stable', args={'max_num_seqs': 128}).docker_command }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: >-
+    One dictionary for each term: C(image), C(image_base), C(image_packages), C(argv), C(env), C(docker),
+    C(stop_timeout) and C(startup_timeout) in seconds, C(port), C(hf_home), C(compile_cache), C(shm_size),
+    C(model), C(served_model), C(omitted) and C(docker_command).
+  type: list
+  elements: dict
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.turbostable.tpu.plugins.plugin_utils import _command, _profile
+
+
+class LookupModule(LookupBase):
+    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
+        self.set_options(var_options=variables, direct=kwargs)
+        basedir = Path(self.get_basedir(variables or {}))
+        try:
+            known = _profile.load_known()
+            return [self._spec(str(term), basedir, known) for term in terms]
+        except _profile.ProfileError as error:
+            raise AnsibleError(f"vllm_spec: {error}") from error
+
+    def _spec(self, name: str, basedir: Path, known: dict[str, Any]) -> dict[str, Any]:
+        profile = _profile.load_profile(name, basedir=basedir)
+        # Through JSON: Ansible hands over lazily templated, tagged values.
+        over = {key: json.loads(json.dumps(self.get_option(key) or {})) for key in ("args", "env", "image")}
+        profile = _profile.merge(profile, over)
+        _profile.validate(profile, known)
+        return _command.build_spec(profile, known, Path(name).stem, self.get_option("container"))
