@@ -1,0 +1,1 @@
+"""The lab: simulated TPU VMs on one machine, each with its own systemd, sshd, /dev/shm and Docker Engine."""

@@ -1,0 +1,132 @@
+"""The lab's images: a Debian base, the bare host, and vLLM's CPU build, which goes into the lab's registry."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from lab.config import DIR, HERE, NAME, REGISTRY, SERVING_IMAGE
+from lab.engine import docker, needs_runc_wrapper
+from lab.shell import LabError, run
+
+BASE = f"{NAME}/base"
+HOST = f"{NAME}/host"
+VLLM = f"{NAME}/vllm"
+_SUITE = "bookworm"
+_INPUTS = "turbostable.lab.inputs"
+# The package that the product bakes in on each host; the lab serves its wheel.
+_profile = yaml.safe_load((HERE.parent / "profiles" / "turbo_stable.yml").read_text())
+BAKED = [str(package) for package in _profile["image"]["packages"]]
+
+
+def build_base() -> None:
+    """A minimal Debian by debootstrap: the same on a machine with a registry at hand and on one without."""
+    if docker("images", "--quiet", BASE).strip():
+        return
+    print("making the base image (debootstrap, about 30 s)", flush=True)
+    with tempfile.TemporaryDirectory(dir=DIR) as directory:
+        root = Path(directory) / "root"
+        run(["debootstrap", "--variant=minbase", "--include=ca-certificates", _SUITE, str(root)])
+        for rubbish in ("var/cache/apt/archives", "var/lib/apt/lists"):
+            shutil.rmtree(root / rubbish)
+            (root / rubbish / "partial").mkdir(parents=True)
+        tar = Path(directory) / "base.tar"
+        run(["tar", "-C", str(root), "-cf", str(tar), "."])
+        docker("import", str(tar), BASE)
+
+
+def build_host() -> None:
+    """The bare TPU VM with the lab's own SSH key in it."""
+    key = DIR / "id_ed25519"
+    if not key.exists():
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", NAME, "-f", str(key)])
+    with _context("host") as context:
+        shutil.copy(key.with_suffix(".pub"), context / "authorized_keys")
+        if not needs_runc_wrapper():
+            (context / "runc").unlink()
+        _build(HOST, context)
+
+
+def build_vllm() -> str:
+    """Build and push the serving image; its digest. Nothing is done where the inputs are those of the last build."""
+    record = DIR / "image.yml"
+    index = _fetch_index()
+    with _context("vllm") as context:
+        _link_tree(index, context / "index")
+        _link_tree(Path(os.environ.get("PIP_FIND_LINKS", "/nonexistent")), context / "wheels")
+        changed = _build(VLLM, context)
+    if changed or not record.exists():
+        print("pushing the vLLM image into the lab's registry (about a minute)", flush=True)
+        target = f"{REGISTRY}/{SERVING_IMAGE}"
+        docker("tag", VLLM, target)
+        found = re.search(r"digest: (sha256:[0-9a-f]{64})", docker("push", target))
+        if not found:
+            raise LabError(f"docker push {target} told no digest")
+        record.write_text(yaml.safe_dump({"digest": found.group(1)}))
+    return str(yaml.safe_load(record.read_text())["digest"])
+
+
+def _fetch_index() -> Path:
+    """A package index as pip expects it (PEP 503), with the wheels that the product bakes in."""
+    index = DIR / "index"
+    for package in BAKED:
+        name, _equals, version = package.partition("==")
+        folder = index / "simple" / name
+        if not list(folder.glob(f"{name}-{version}-*.whl")):
+            folder.mkdir(parents=True, exist_ok=True)
+            run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), package])
+    return index
+
+
+@contextmanager
+def _context(name: str) -> Iterator[Path]:
+    """A build context: the image's own files and this machine's extra CA certificates, which are never committed."""
+    with tempfile.TemporaryDirectory(dir=DIR) as directory:
+        context = Path(directory) / name
+        shutil.copytree(HERE / "images" / name, context)
+        certificates = context / "certificates"
+        certificates.mkdir()
+        (certificates / "none.txt").touch()
+        for certificate in Path("/usr/local/share/ca-certificates").glob("*.crt"):
+            shutil.copy(certificate, certificates)
+        yield context
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    """Hard-link where the file system allows: wheels are large."""
+
+    def link(src: str, dst: str) -> None:
+        try:
+            os.link(src, dst)
+        except OSError:
+            shutil.copy2(src, dst)
+
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=link)
+    else:
+        target.mkdir()
+
+
+def _build(tag: str, context: Path) -> bool:
+    """Build *tag* unless it was built from the same inputs; whether it was built."""
+    base = docker("image", "inspect", "--format", "{{.Id}}", BASE).strip()
+    inputs = hashlib.sha256(base.encode())
+    for file in sorted(path for path in context.rglob("*") if path.is_file()):
+        inputs.update(str(file.relative_to(context)).encode())
+        # A wheel is named after its content.
+        inputs.update(b"" if file.suffix == ".whl" else file.read_bytes())
+    label = docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{_INPUTS}"}}}}', tag, check=False).strip()
+    if label == inputs.hexdigest():
+        return False
+    print(f"building {tag}", flush=True)
+    docker("build", "--quiet", "--tag", tag, "--label", f"{_INPUTS}={inputs.hexdigest()}", str(context))
+    return True
