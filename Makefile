@@ -32,11 +32,11 @@ test: setup ## Set-up and the whole test suite
 test-fast: setup ## Lint, types and unit tests; under 3 minutes
 	tools/stages.sh lint types unit
 
-lint: setup ## ansible-lint (production), ruff, yamllint
+lint: setup ## ruff, yamllint, ansible-lint (production), bash -n
 	tools/lint.sh
 
 types: setup ## mypy, strict
-	$(BIN)/mypy
+	tools/check.sh mypy - mypy
 
 unit: setup ## Unit tests (pytest fails by itself when it finds none)
 	$(BIN)/python -m pytest
@@ -49,7 +49,7 @@ docs: setup ## Write docs/reference from the code
 
 docs-check: setup ## Fail when docs/reference is stale, or the changelog is no good
 	$(BIN)/python tools/docs.py --check
-	$(BIN)/antsibull-changelog lint
+	tools/check.sh changelog $(words $(wildcard changelogs/fragments/*)) antsibull-changelog lint
 
 molecule: setup ## Every Molecule scenario, on the lab
 	tools/molecule.sh
