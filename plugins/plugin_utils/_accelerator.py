@@ -1,0 +1,70 @@
+# Copyright (c) 2026, Turbo-Stable contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Type, topology and number of chips of a TPU, each from what the APIs do say. Numbers are of the whole node."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+
+class Accelerator(NamedTuple):
+    type: str
+    topology: str
+    chips: int
+    # How many VMs the node has; what the API lists beats it.
+    workers: int
+
+
+# Chips in one VM when a node has several; one VM has at most `single`.
+_CHIPS_PER_WORKER = 4
+_SINGLE = {"v6e": 8, "v5litepod": 8}
+# The names of these count TensorCores, two a chip: a v4-32 has 16 chips.
+_COUNTS_CORES = {"v2", "v3", "v4", "v5p"}
+# What the TPU API calls the generations in acceleratorConfig, against the prefix of acceleratorType.
+_GENERATIONS = {"V2": "v2", "V3": "v3", "V4": "v4", "V5LITE_POD": "v5litepod", "V5P": "v5p", "V6E": "v6e"}
+_FLAT = {1: "1x1", 4: "2x2", 8: "2x4", 16: "4x4", 32: "4x8", 64: "8x8", 128: "8x16", 256: "16x16"}
+
+
+def from_tpu(accelerator_type: str, config_type: str = "", topology: str = "") -> Accelerator:
+    """Of a Cloud TPU API node, which carries a type (``v6e-16``), a configuration (``V6E``, ``4x4``) or both.
+
+    >>> from_tpu("v6e-16")
+    Accelerator(type='v6e-16', topology='4x4', chips=16, workers=4)
+    >>> from_tpu("", "V6E", "2x2")
+    Accelerator(type='v6e-4', topology='2x2', chips=4, workers=1)
+    """
+    generation, _dash, size = accelerator_type.partition("-")
+    if not accelerator_type:
+        generation = _GENERATIONS.get(config_type, config_type.lower())
+    cores = 2 if generation in _COUNTS_CORES else 1
+    if re.fullmatch(r"\d+(x\d+)+", topology):
+        chips = math.prod(int(side) for side in topology.split("x"))
+    else:
+        chips = int(size) // cores if size.isdigit() else 0
+    if not topology and generation in _SINGLE:
+        topology = _FLAT.get(chips, "")
+    if not accelerator_type and generation and chips:
+        accelerator_type = f"{generation}-{chips * cores}"
+    return Accelerator(accelerator_type, topology, chips, _workers(generation, chips))
+
+
+def from_machine_type(machine_type: str) -> Accelerator:
+    """Of a Compute Engine instance.
+
+    >>> from_machine_type("ct6e-standard-4t")
+    Accelerator(type='v6e-4', topology='2x2', chips=4, workers=1)
+    """
+    match = re.fullmatch(r"ct6e-[a-z]+-(\d+)t", machine_type)
+    if not match:
+        return Accelerator(machine_type, "", 0, 1)
+    chips = int(match[1])
+    return Accelerator(f"v6e-{chips}", _FLAT.get(chips, ""), chips, 1)
+
+
+def _workers(generation: str, chips: int) -> int:
+    if chips <= _SINGLE.get(generation, _CHIPS_PER_WORKER):
+        return 1
+    return -(-chips // _CHIPS_PER_WORKER)
