@@ -15,21 +15,22 @@ description:
   - Runs on the controller alone and connects to nothing, so a bad configuration is refused before any host is touched.
 options:
   _terms:
-    description: The profile, a name in the collection's C(profiles/) directory or the path of a file.
+    description: >-
+      The profile, a name in the collection's C(profiles/) directory or the path of a file, relative to the inventory.
     type: list
     elements: str
     required: true
   args:
     description: Arguments of C(vllm serve) laid over the profile's, in snake case; null removes one.
-    type: dict
+    type: raw
     default: {}
   env:
     description: Environment variables laid over the profile's; null removes one.
-    type: dict
+    type: raw
     default: {}
   image:
     description: C(base) and C(packages) laid over the profile's image.
-    type: dict
+    type: raw
     default: {}
   container:
     description: Name of the container.
@@ -47,26 +48,29 @@ RETURN = r"""
 _raw:
   description: >-
     One dictionary for each term: C(image), C(image_base), C(image_packages), C(argv), C(env), C(docker),
-    C(stop_timeout) and C(startup_timeout) in seconds, C(port), C(hf_home), C(compile_cache), C(shm_size),
+    C(stop_timeout) and C(startup_timeout) in seconds, C(chips), C(port), C(hf_home), C(compile_cache), C(shm_size),
     C(model), C(served_model), C(omitted) and C(docker_command).
   type: list
   elements: dict
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.turbostable.tpu.plugins.plugin_utils import _command, _profile
+from ansible_collections.turbostable.tpu.plugins.plugin_utils import _command, _profile, _validate
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
-        basedir = Path(self.get_basedir(variables or {}))
+        # A profile of one's own lies beside the inventory, or where the command is given.
+        here = (variables or {}).get("inventory_dir")
+        basedir = Path(str(here)) if here else Path.cwd()
         try:
             known = _profile.load_known()
             return [self._spec(str(term), basedir, known) for term in terms]
@@ -75,8 +79,21 @@ class LookupModule(LookupBase):
 
     def _spec(self, name: str, basedir: Path, known: dict[str, Any]) -> dict[str, Any]:
         profile = _profile.load_profile(name, basedir=basedir)
-        # Through JSON: Ansible hands over lazily templated, tagged values.
-        over = {key: json.loads(json.dumps(self.get_option(key) or {})) for key in ("args", "env", "image")}
+        over = {key: self._mapping(key) for key in ("args", "env", "image")}
+        # Before the null ones go: a misspelt key that is null would remove nothing, and say nothing.
+        _validate.validate_args(over["args"], known)
+        _validate.validate_env(over["env"], known)
         profile = _profile.merge(profile, over)
-        _profile.validate(profile, known)
+        _validate.validate(profile, known)
         return _command.build_spec(profile, known, Path(name).stem, self.get_option("container"))
+
+    def _mapping(self, key: str) -> dict[str, Any]:
+        value = self.get_option(key) or {}
+        if not isinstance(value, Mapping):
+            raise _profile.ProfileError(
+                f"vllm_{key} must be a mapping, e.g. {{max_num_seqs: 128}}; got: {value!r}; on the command line it "
+                f"takes JSON: -e '{{\"vllm_{key}\": {{...}}}}'"
+            )
+        # Through JSON: Ansible hands over lazily templated, tagged values.
+        mapping: dict[str, Any] = json.loads(json.dumps(dict(value)))
+        return mapping

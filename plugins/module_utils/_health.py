@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime, timezone
 
@@ -15,7 +16,8 @@ _PHASES = (
     (
         "compiling",
         re.compile(
-            r"Precompile |Compiling |Compilation of .* finished|Dynamo bytecode transform|torch\.compile|Warming up model"
+            r"Precompile |Compiling |Compilation of .* finished|Dynamo bytecode transform|torch\.compile"
+            r"|Warming up model"
         ),
     ),
 )
@@ -30,6 +32,8 @@ _REASONS = (
 )
 # A container that Docker had to restart this often while it was not ready does not heal by waiting.
 _RESTART_LOOP = 2
+# What vLLM writes for a log-probability of minus infinity.
+_MINUS_INFINITY = -9999.0
 
 
 def container_problem(container):
@@ -96,8 +100,8 @@ def completion_problem(body, expected_tokens):
     if not answer(body) and choice.get("finish_reason") != "length":
         return "the answer is empty"
     logprobs = [item.get("logprob") for item in (choice.get("logprobs") or {}).get("content") or []]
-    # NaN is the one number that differs from itself; JSON has neither NaN nor infinity, vLLM sends -9999.0 or null.
-    bad = [value for value in logprobs if value is None or value != value or value in (float("inf"), float("-inf"))]
+    # JSON has neither NaN nor infinity: vLLM sends null for the one and -9999.0 for minus the other.
+    bad = [value for value in logprobs if value is None or not math.isfinite(value) or value <= _MINUS_INFINITY]
     if bad:
         return "{0} of {1} log-probabilities are not finite".format(len(bad), len(logprobs))
     return None

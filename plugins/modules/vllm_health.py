@@ -152,7 +152,7 @@ class Server:
             return json.loads(out)[0]
         if "No such container" in err:
             return None
-        self.module.fail_json(msg="docker inspect {0} failed: {1}".format(self.params["container"], err.strip()))
+        return self.module.fail_json(msg="docker inspect {0} failed: {1}".format(self.params["container"], err.strip()))
 
     def log(self):
         """The lines of this start, with time stamps."""
@@ -193,7 +193,7 @@ class Server:
         return {"entries": entries, "bytes": size, "written": written, "start": start}
 
 
-def verdict(status, layer, evidence, can_heal=True, **more):
+def verdict(status, layer, evidence, *, can_heal=True, **more):
     return dict({"status": status, "layer": layer, "evidence": evidence, "can_heal": can_heal}, **more)
 
 
@@ -255,7 +255,7 @@ def main():
             "model": {"type": "str", "required": True},
             "cache_directory": {"type": "path"},
             "prompt": {"type": "str", "default": "What is the capital of France?"},
-            "max_tokens": {"type": "int", "default": 8},
+            "max_tokens": {"type": "int", "default": 8, "no_log": False},
             "request_timeout": {"type": "int", "default": 30},
             "log_lines": {"type": "int", "default": 20},
             "wait": {"type": "bool", "default": False},

@@ -56,6 +56,17 @@ def serve_argv(model: str, args: Mapping[str, Any], known: Mapping[str, Any]) ->
     return argv
 
 
+def by_digest(image: str) -> str:
+    """The image without its tag: beside a digest a tag says nothing, and Docker's own records leave it out.
+
+    >>> by_digest("registry:5000/vllm/vllm-tpu:nightly@sha256:19a1")
+    'registry:5000/vllm/vllm-tpu@sha256:19a1'
+    """
+    name, at, digest = image.partition("@")
+    path, slash, last = name.rpartition("/")
+    return path + slash + last.partition(":")[0] + at + digest
+
+
 def baked_image(base: str, packages: list[str]) -> str:
     """The name of the image that has *packages* baked in: the same inputs give the same name on every host."""
     if not packages:
@@ -67,6 +78,7 @@ def baked_image(base: str, packages: list[str]) -> str:
 def build_spec(profile: Mapping[str, Any], known: Mapping[str, Any], name: str, container: str) -> dict[str, Any]:
     """All that the roles need to know of one host's server, computed once from its profile."""
     args, env, docker = profile["args"], profile["env"], profile["docker"]
+    base = by_digest(profile["image"]["base"])
     packages = list(profile["image"].get("packages", []))
     served = args.get("served_model_name", profile["model"])
     spec: dict[str, Any] = {
@@ -74,13 +86,14 @@ def build_spec(profile: Mapping[str, Any], known: Mapping[str, Any], name: str, 
         "model": profile["model"],
         "served_model": served[0] if isinstance(served, (list, tuple)) else served,
         "container": container,
-        "image": baked_image(profile["image"]["base"], packages),
-        "image_base": profile["image"]["base"],
+        "image": baked_image(base, packages),
+        "image_base": base,
         "image_packages": packages,
         "argv": serve_argv(profile["model"], args, known),
         "env": {key: text(value) for key, value in env.items()},
         "docker": dict(docker),
         "stop_timeout": int(args.get("shutdown_timeout", 0)) + STOP_MARGIN,
+        "chips": int(args.get("tensor_parallel_size", 1)),
         "port": int(args.get("port", DEFAULT_PORT)),
         "hf_home": env["HF_HOME"],
         "compile_cache": env[profile["compile_cache_env"]],

@@ -1,17 +1,16 @@
 # Copyright (c) 2026, Turbo-Stable contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Profiles: find one, follow its ``extends``, lay a user's overrides over it, refuse what is unknown.
+"""Profiles: find one, follow its ``extends``, lay a user's overrides over it.
 
 A profile is plain data (``profiles/NAME.yml``). The same rule serves ``extends`` and the user's
-``vllm_args`` and ``vllm_env``: keys are laid over keys, and null removes one.
+``vllm_args`` and ``vllm_env``: keys are laid over keys, and null removes one. What a profile may say is in _validate.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,14 +32,6 @@ _KEYS = {
     "shm_size",
     "startup_timeout",
 }
-_REQUIRED = ("model", "image", "args", "compile_cache_env", "shm_size", "startup_timeout")
-_IMAGE_KEYS = {"base", "packages"}
-_DOCKER_KEYS = {"privileged", "network", "volumes", "shm_size"}
-_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-
-# What `docker inspect` and the process list would show to everybody.
-_SECRET_ARGS = {"api_key", "hf_token"}
-_SECRET_ENV = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "VLLM_API_KEY"}
 
 
 class ProfileError(ValueError):
@@ -74,9 +65,11 @@ def _load(name: str, directory: Path, basedir: Path | None, seen: tuple[str, ...
         raise ProfileError(f"profile {path} cannot be read: {error}") from error
     if not isinstance(data, dict):
         raise ProfileError(f"profile {path} must be a mapping; got: {type(data).__name__}")
-    _refuse_unknown(f"profile {path}", data, _KEYS)
+    refuse_unknown(f"profile {path}", data, _KEYS)
     for section in _SECTIONS:
-        if not isinstance(data.get(section, {}), dict):
+        # Nothing under a heading is an empty section.
+        data[section] = {} if data.get(section) is None else data[section]
+        if not isinstance(data[section], dict):
             raise ProfileError(f"profile {path}: {section} must be a mapping; got: {data[section]!r}")
     parent = data.pop("extends", None)
     if parent is None:
@@ -117,67 +110,17 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def override(profile: Mapping[str, Any], args: Mapping[str, Any], env: Mapping[str, Any]) -> dict[str, Any]:
-    """The profile with a user's ``vllm_args`` and ``vllm_env`` laid over it."""
-    return merge(profile, {"args": dict(args), "env": dict(env)})
-
-
-def validate(profile: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse by name what vLLM does not know, what would show a secret, and what is missing."""
-    missing = [key for key in _REQUIRED if not profile.get(key)]
-    if missing:
-        raise ProfileError(f"the profile lacks {', '.join(missing)}; extend turbo_stable or set them")
-    _refuse_unknown("image", profile["image"], _IMAGE_KEYS)
-    _refuse_unknown("docker", profile["docker"], _DOCKER_KEYS)
-    validate_args(profile["args"], known)
-    validate_env(profile["env"], known)
-    base = str(profile["image"].get("base", ""))
-    if not _DIGEST.search(base):
-        raise ProfileError(
-            f"image {base!r} is not pinned: expected NAME[:TAG]@sha256:DIGEST, so that every host and every "
-            "restart runs the same; `docker buildx imagetools inspect NAME:TAG` prints the digest"
-        )
-    for variable in (profile["compile_cache_env"], "HF_HOME"):
-        if not str(profile["env"].get(variable, "")).startswith("/"):
-            raise ProfileError(f"env.{variable} must be an absolute path; got: {profile['env'].get(variable)!r}")
-
-
-def validate_args(args: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse ``vllm_args`` that vLLM's parser does not have, or whose value cannot fit the flag's kind."""
-    for secret in sorted(_SECRET_ARGS & set(args)):
-        raise ProfileError(f"vllm_args.{secret} would show in the process list and docker inspect; leave it out")
-    _refuse_unknown(f"vllm_args (vLLM {known['version']})", args, known["args"])
-    for name, value in args.items():
-        kind = known["args"][name]
-        if kind in ("switch", "flag") and not isinstance(value, bool):
-            raise ProfileError(f"vllm_args.{name} is a switch: expected true, false or null; got: {value!r}")
-        if kind not in ("switch", "flag") and isinstance(value, bool):
-            raise ProfileError(f"vllm_args.{name} takes a value; got: {value!r}; use null to remove it")
-
-
-def validate_env(env: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Refuse unknown ``VLLM_*`` variables and near misses of known ones; other variables are the user's own."""
-    for secret in sorted(_SECRET_ENV & set(env)):
-        raise ProfileError(f"vllm_env.{secret} would show in docker inspect; set hf_secret_source instead")
-    for name, value in env.items():
-        if isinstance(value, (dict, list)):
-            raise ProfileError(f"vllm_env.{name} must be a text or a number; got: {value!r}")
-        if name in known["env"]:
-            continue
-        near = difflib.get_close_matches(name, known["env"], n=1, cutoff=0.9)
-        if name.startswith("VLLM_") or near:
-            raise ProfileError(f"unknown variable in vllm_env: {name}{_hint(name, known['env'])}")
-
-
-def _refuse_unknown(where: str, keys: Iterable[str], known: Iterable[str]) -> None:
+def refuse_unknown(where: str, keys: Iterable[str], known: Iterable[str]) -> None:
+    """ProfileError names each of *keys* that is not *known*, with the nearest that is."""
     allowed = list(known)
     unknown = [str(key) for key in keys if key not in allowed]
     if unknown:
-        names = ", ".join(f"{key}{_hint(key, allowed)}" for key in unknown)
+        names = ", ".join(f"{key}{hint(key, allowed)}" for key in unknown)
         raise ProfileError(f"unknown key in {where}: {names}")
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def hint(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean X?)``, or nothing where nothing is near."""
     near = difflib.get_close_matches(name.replace("-", "_"), list(known), n=1)
     near = near or difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {near[0]}?)" if near else ""

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tabulate import tabulate
-
 
 def row(facts: Mapping[str, Any]) -> dict[str, Any]:
     """One line of the table: *facts* are a host's variables after the deploy."""
@@ -43,12 +41,23 @@ def short_digest(image: str) -> str:
     return digest[:19] or "-"
 
 
+def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Columns as wide as they need to be. By hand, so that the collection asks for no package for its last line."""
+    lines = [[str(key) for key in rows[0]]] + [[str(value) for value in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
 def fleet_report(hosts: Sequence[Mapping[str, Any]]) -> str:
     """The table of all *hosts*, and under it one completion that the fleet has answered."""
-    table: str = tabulate([row(facts) for facts in hosts], headers="keys", tablefmt="simple")
+    if not hosts:
+        return "no hosts"
+    hosts = sorted(hosts, key=lambda facts: str(facts["inventory_hostname"]))
+    table = format_table([row(facts) for facts in hosts])
     for facts in hosts:
         asked = (facts.get("_vllm_health") or {}).get("completion")
-        if asked:
+        if asked and status(facts) == "ready":
             answer = f"{asked['text']!r} ({asked['tokens']} tokens in {asked['total_ms']} ms)"
             return f"{table}\n\n{facts['inventory_hostname']} was asked {asked['prompt']!r} and answered {answer}"
     return table

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Turbo-Stable contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait for a server: probe, show each change of phase, stop as soon as waiting cannot help. Clock and sleep are given."""
+"""Wait for a server: probe, show each change of phase, stop when waiting cannot help. Clock and sleep are given."""
 
 from __future__ import annotations
 
