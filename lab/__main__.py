@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from lab import engine, hosts, images, services
+from lab import engine, hosts, images, light, services
 from lab.config import DIR, HOSTS, Host
 from lab.shell import LabError, run
 
@@ -40,6 +40,7 @@ def down(_args: argparse.Namespace) -> None:
     if not DIR.exists():
         return
     engine.start()
+    light.start(0)
     hosts.remove()
     services.stop()
     engine.remove_network()
@@ -58,6 +59,17 @@ def reset(args: argparse.Namespace) -> None:
 def reboot(args: argparse.Namespace) -> None:
     """Power-cycle one host."""
     hosts.reboot(_host(args.host))
+
+
+def halt(args: argparse.Namespace) -> None:
+    """Power off one host; `up` powers it on again."""
+    hosts.halt(_host(args.host))
+
+
+def many(args: argparse.Namespace) -> None:
+    """Have this many light hosts up, for figures at scale; 0 removes them."""
+    light.start(args.count)
+    print(f"{args.count} light hosts are up: {light.INVENTORY}" if args.count else "no light hosts")
 
 
 def ssh(args: argparse.Namespace) -> None:
@@ -95,6 +107,8 @@ def main() -> int:
     command(down)
     command(reset).add_argument("host", nargs="*", help="all hosts where none is named")
     command(reboot).add_argument("host")
+    command(halt).add_argument("host")
+    command(many).add_argument("count", type=int)
     ssh_parser = command(ssh)
     ssh_parser.add_argument("host")
     ssh_parser.add_argument("command", nargs=argparse.REMAINDER)
@@ -111,6 +125,9 @@ def main() -> int:
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("lab: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
     except PermissionError as error:
         print(f"lab: {error}; the lab needs root, run it with sudo", file=sys.stderr)
         return 1

@@ -21,6 +21,12 @@ _PACKAGES = {
     "ip": "iproute2",
 }
 _CAP_SYS_RESOURCE = 24
+# The hosts' way out, for packages: table, chain, match and target.
+_RULES = (
+    ("nat", "POSTROUTING", f"--source {SUBNET} ! --out-interface {BRIDGE} --jump MASQUERADE"),
+    ("filter", "FORWARD", f"--in-interface {BRIDGE} --jump ACCEPT"),
+    ("filter", "FORWARD", f"--out-interface {BRIDGE} --match conntrack --ctstate RELATED,ESTABLISHED --jump ACCEPT"),
+)
 
 
 def install() -> None:
@@ -65,12 +71,16 @@ def start() -> None:
     if NAME not in docker("network", "ls", "--format", "{{.Name}}").split():
         option = f"com.docker.network.bridge.name={BRIDGE}"
         docker("network", "create", "--subnet", SUBNET, "--gateway", GATEWAY, "--opt", option, NAME)
+    for rule in _RULES:
+        if not succeeds(["iptables", *_rule("--check", rule)]):
+            run(["iptables", *_rule("--insert", rule)])
 
 
 def _start_daemon() -> None:
     argv = ["--host", _HOST, "--data-root", f"{DIR}/docker", "--exec-root", f"{DIR}/exec"]
-    # Its own bridge address keeps clear of a user's engine.
-    argv += ["--pidfile", f"{DIR}/dockerd-own.pid", "--bip", "10.213.78.1/24", f"--insecure-registry={GATEWAY}:5000"]
+    # No docker0 and no rules of the packet filter: those belong to a user's own engine.
+    argv += ["--bridge=none", "--iptables=false", "--ip6tables=false"]
+    argv += ["--pidfile", f"{DIR}/dockerd-own.pid", f"--insecure-registry={GATEWAY}:5000"]
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     if needs_runc_wrapper():
         wrapper = DIR / "bin" / "runc"
@@ -95,6 +105,14 @@ def stop() -> None:
     _SOCKET.unlink(missing_ok=True)
 
 
+def _rule(command: str, rule: tuple[str, str, str]) -> list[str]:
+    table, chain, specification = rule
+    return ["--table", table, command, chain, *specification.split()]
+
+
 def remove_network() -> None:
+    """Take the network down, and what start has told the machine's kernel of it."""
     docker("network", "rm", NAME, check=False)
+    for rule in _RULES:
+        run(["iptables", *_rule("--delete", rule)], check=False)
     run(["ip", "route", "del", "unreachable", SUBNET, "metric", "4278198272"], check=False)

@@ -49,21 +49,21 @@ def build_host() -> None:
     key = DIR / "id_ed25519"
     if not key.exists():
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", NAME, "-f", str(key)])
-    with _context("host") as context:
+    with build_context("host") as context:
         shutil.copy(key.with_suffix(".pub"), context / "authorized_keys")
         if not needs_runc_wrapper():
             (context / "runc").unlink()
-        _build(HOST, context)
+        build(HOST, context)
 
 
 def build_vllm() -> str:
     """Build and push the serving image; its digest. Nothing is done where the inputs are those of the last build."""
     record = DIR / "image.yml"
     index = _fetch_index()
-    with _context("vllm") as context:
+    with build_context("vllm") as context:
         _link_tree(index, context / "index")
         _link_tree(Path(os.environ.get("PIP_FIND_LINKS", "/nonexistent")), context / "wheels")
-        changed = _build(VLLM, context)
+        changed = build(VLLM, context)
     if changed or not record.exists():
         print("pushing the vLLM image into the lab's registry (about a minute)", flush=True)
         target = f"{REGISTRY}/{SERVING_IMAGE}"
@@ -88,7 +88,7 @@ def _fetch_index() -> Path:
 
 
 @contextmanager
-def _context(name: str) -> Iterator[Path]:
+def build_context(name: str) -> Iterator[Path]:
     """A build context: the image's own files and this machine's extra CA certificates, which are never committed."""
     with tempfile.TemporaryDirectory(dir=DIR) as directory:
         context = Path(directory) / name
@@ -116,7 +116,7 @@ def _link_tree(source: Path, target: Path) -> None:
         target.mkdir()
 
 
-def _build(tag: str, context: Path) -> bool:
+def build(tag: str, context: Path) -> bool:
     """Build *tag* unless it was built from the same inputs; whether it was built."""
     base = docker("image", "inspect", "--format", "{{.Id}}", BASE).strip()
     inputs = hashlib.sha256(base.encode())
@@ -124,9 +124,13 @@ def _build(tag: str, context: Path) -> bool:
         inputs.update(str(file.relative_to(context)).encode())
         # A wheel is named after its content.
         inputs.update(b"" if file.suffix == ".whl" else file.read_bytes())
-    label = docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{_INPUTS}"}}}}', tag, check=False).strip()
+    template = f'{{{{index .Config.Labels "{_INPUTS}"}}}}'
+    label = docker("image", "inspect", "--format", template, tag, check=False).strip()
     if label == inputs.hexdigest():
         return False
     print(f"building {tag}", flush=True)
-    docker("build", "--quiet", "--tag", tag, "--label", f"{_INPUTS}={inputs.hexdigest()}", str(context))
+    # The machine's own network, for the lab's engine has no other.
+    docker(
+        "build", "--quiet", "--network=host", "--tag", tag, "--label", f"{_INPUTS}={inputs.hexdigest()}", str(context)
+    )
     return True

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-
 # How much of a failed command's own words an error repeats, in characters.
 _TOLD = 2000
 
