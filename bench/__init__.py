@@ -1,0 +1,1 @@
+"""Figures, each measured beside its own floor in the same run."""
