@@ -126,9 +126,9 @@ def parse_time(text):
 def ready_seconds(lines, started):
     """Seconds from the container's start (*started*, epoch) to the server's own word that it serves, or None.
 
-    *lines* begin with Docker's time stamps (``docker logs --timestamps``).
+    *lines* begin with Docker's time stamps (``docker logs --timestamps``); those of an earlier start do not count.
     """
     for line in lines:
-        if _SERVING in line:
+        if _SERVING in line and parse_time(line) >= started:
             return round(parse_time(line) - started, 1)
     return None

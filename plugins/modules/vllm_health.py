@@ -155,11 +155,15 @@ class Server:
         return self.module.fail_json(msg="docker inspect {0} failed: {1}".format(self.params["container"], err.strip()))
 
     def log(self):
-        """The lines of this start, with time stamps."""
+        """The lines of this start, with time stamps; of the starts before it too where they keep failing.
+
+        A container in a restart loop may just have begun its next start, whose log says nothing yet.
+        """
         if not self.container:
             return []
-        since = self.container["State"]["StartedAt"]
-        command = ["docker", "logs", "--timestamps", "--since", since, self.params["container"]]
+        failing = _health.container_problem(self.container)
+        part = ["--tail", "1000"] if failing else ["--since", self.container["State"]["StartedAt"]]
+        command = ["docker", "logs", "--timestamps", *part, self.params["container"]]
         _rc, out, err = self.module.run_command(command)
         return sorted((out + err).splitlines())
 

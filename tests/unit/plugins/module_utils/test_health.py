@@ -181,3 +181,7 @@ def test_seconds_to_ready() -> None:
     assert _health.ready_seconds(lines, 60.0) == 12.3
     assert _health.ready_seconds(lines[:1], 60.0) is None
     assert _health.ready_seconds([], 60.0) is None
+
+
+def test_ready_seconds_are_not_those_of_an_earlier_start() -> None:
+    assert _health.ready_seconds(["1970-01-01T00:00:30.0Z Application startup complete"], 60.0) is None
