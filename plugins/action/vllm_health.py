@@ -16,6 +16,8 @@ from ansible_collections.turbostable.tpu.plugins.plugin_utils import _wait
 
 display = Display()
 
+_NONE_COUNTS = 1 << 30
+
 
 class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -30,9 +32,18 @@ class ActionModule(ActionBase):
 
         if not boolean(args.get("wait", False), strict=False):
             return probe()
+        # Counted from the first look on: at first none counts.
+        args["restarts_before"] = _NONE_COUNTS
+
+        def probe_on() -> dict[str, Any]:
+            result = probe()
+            if args["restarts_before"] == _NONE_COUNTS and "container" in result:
+                args["restarts_before"] = result["container"]["restarts"]
+            return result
+
         timeout = float(args.get("timeout", 3600))
         result = _wait.until_ready(
-            probe,
+            probe_on,
             timeout,
             show=lambda line: display.display(f"  {host}: {line}"),
             clock=time.monotonic,

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, Turbo-Stable contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is this vLLM server really serving? Pure predicates: what was observed goes in, a verdict comes out."""
+"""What a container and its log tell of a vLLM server. Pure; _verdict puts it together with what the server answers."""
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import datetime, timezone
 
@@ -27,19 +26,25 @@ _SERVING = "Application startup complete"
 # Lines that say why a start failed, the most telling first.
 _REASONS = (
     re.compile(r"error: (?:unrecognized arguments|argument .*|the following arguments are required).*"),
-    re.compile(r".*(?:RESOURCE_EXHAUSTED|Resource exhausted|[Oo]ut of memory|OutOfMemory|No space left on device).*"),
+    re.compile(
+        r".*(?:RESOURCE_EXHAUSTED|Resource exhausted|[Oo]ut of memory|OutOfMemory|No space left on device"
+        r"|Insufficient space).*"
+    ),
+    # Not the one that only points to the one before it.
+    re.compile(r"(?:\S+\s+)?(?:\w+\.)*\w*(?:Error|Exception): (?!.*See root cause above).+"),
     re.compile(r"(?:\S+\s+)?(?:\w+\.)*\w*(?:Error|Exception): .+"),
 )
 # A container that Docker had to restart this often while it was not ready does not heal by waiting.
 _RESTART_LOOP = 2
-# What vLLM writes for a log-probability of minus infinity.
-_MINUS_INFINITY = -9999.0
+# What the server says once SIGTERM has reached it; it goes on answering /health with 200 for as long as it drains.
+_DRAINING = re.compile(r"\[shutdown\] (?:API server|EngineCore)|cannot schedule new futures after shutdown")
 
 
-def container_problem(container):
+def container_problem(container, restarts_before=0):
     """Why the container cannot become ready by itself, or None.
 
-    *container* is one object of ``docker inspect``, or None when there is none.
+    *container* is one object of ``docker inspect``, or None when there is none. The first *restarts_before* restarts do
+    not count: their cause may be mended since.
     """
     if container is None:
         return "there is no such container"
@@ -52,7 +57,7 @@ def container_problem(container):
         return "the container was created and never started{0}".format(
             ": " + state["Error"] if state.get("Error") else ""
         )
-    if container.get("RestartCount", 0) >= _RESTART_LOOP:
+    if container.get("RestartCount", 0) - restarts_before >= _RESTART_LOOP:
         return "the container is in a restart loop: {0} restarts, last exit code {1}".format(
             container["RestartCount"], state["ExitCode"]
         )
@@ -64,11 +69,11 @@ def phase(lines):
 
     ``done`` and ``total`` count token buckets where the backend's log tells them, else they are None.
     """
-    found = "starting"
+    found = "loading"
     order = [name for name, _pattern in _PHASES]
     for line in lines:
         for name, pattern in _PHASES:
-            if pattern.search(line) and (found == "starting" or order.index(name) >= order.index(found)):
+            if pattern.search(line) and order.index(name) >= order.index(found):
                 found = name
     text = "\n".join(lines)
     buckets = _BUCKETS.findall(text)
@@ -79,6 +84,22 @@ def phase(lines):
     }
 
 
+def is_serving(lines):
+    """Whether the server has said that it serves."""
+    return any(_SERVING in line for line in lines)
+
+
+def is_draining(lines):
+    """Whether this start of the server was told to stop."""
+    return any(_DRAINING.search(line) for line in lines)
+
+
+def compile_lines(lines):
+    """Those of the log *lines* that speak of a compile."""
+    compiling = dict(_PHASES)["compiling"]
+    return [line for line in lines if compiling.search(line)]
+
+
 def reason(lines):
     """The line of the log that says why a start failed: the last of the most telling kind, or an empty string."""
     for pattern in _REASONS:
@@ -86,31 +107,6 @@ def reason(lines):
         if matches:
             return matches[-1]
     return ""
-
-
-def completion_problem(body, expected_tokens):
-    """Why a chat completion's *body* (a dict) is not the answer of a healthy model, or None."""
-    try:
-        choice = body["choices"][0]
-        tokens = body["usage"]["completion_tokens"]
-    except (KeyError, IndexError, TypeError):
-        return "the answer is no chat completion: {0!r}".format(body)[:300]
-    if tokens != expected_tokens:
-        return "expected {0} tokens; got {1}".format(expected_tokens, tokens)
-    if not answer(body) and choice.get("finish_reason") != "length":
-        return "the answer is empty"
-    logprobs = [item.get("logprob") for item in (choice.get("logprobs") or {}).get("content") or []]
-    # JSON has neither NaN nor infinity: vLLM sends null for the one and -9999.0 for minus the other.
-    bad = [value for value in logprobs if value is None or not math.isfinite(value) or value <= _MINUS_INFINITY]
-    if bad:
-        return "{0} of {1} log-probabilities are not finite".format(len(bad), len(logprobs))
-    return None
-
-
-def answer(body):
-    """The text of a chat completion, be it content or reasoning."""
-    message = body["choices"][0]["message"]
-    return message.get("content") or message.get("reasoning") or message.get("reasoning_content") or ""
 
 
 def parse_time(text):

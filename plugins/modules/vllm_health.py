@@ -11,7 +11,10 @@ version_added: 0.1.0
 author:
   - Turbo-Stable contributors (@turbostable)
 description:
-  - Takes one snapshot of the server, cheap layers first - the container, the list of models, a checked completion.
+  - Takes one snapshot of the server in layers, the cheap ones first - the container, HTTP (C(/health), the list of
+    models), a checked completion with two reads of the engine's counters around it, and whether the probe met a shape
+    that had to be compiled. The first layer that is not content decides.
+  - A busy engine is not a dead one - where it advances with others' requests, the completion may wait its turn.
   - With O(wait) it polls from the controller, prints a line whenever the phase of the start changes, and fails as soon
     as waiting cannot help, with the reason and the last lines of the container's log.
   - Needs the C(docker) command and Python's standard library on the host, nothing more.
@@ -28,25 +31,40 @@ options:
     description: The model that the server must list.
     type: str
     required: true
+  api_key:
+    description: The server's API key, if it wants one.
+    type: str
   cache_directory:
-    description: The compile cache; its files tell whether the last start was cold or warm.
+    description: The compile cache; its files tell whether the last start was cold, and whether the probe compiled.
     type: path
   prompt:
-    description: What the checked completion asks.
+    description: What the checked completion asks, with temperature 0.
     type: str
     default: What is the capital of France?
   max_tokens:
     description: How many tokens the checked completion must return.
     type: int
     default: 8
-  request_timeout:
-    description: Seconds that each request may take.
+  ttft_budget:
+    description: Milliseconds to the first token that an engine with nothing else to do may take.
     type: int
-    default: 30
+    default: 10000
+  e2e_budget:
+    description:
+      - Milliseconds to the last token; for this long the answer is waited for.
+      - An engine that is busy with others' requests may take longer as long as it advances.
+    type: int
+    default: 30000
   log_lines:
     description: How many lines of the container's log a failure shows.
     type: int
     default: 20
+  restarts_before:
+    description:
+      - Restarts of the container that do not count for a restart loop. O(wait) counts from its own first look, because
+        the cause of those before may be mended.
+    type: int
+    default: 0
   wait:
     description: Poll until the server is ready or cannot become ready.
     type: bool
@@ -62,7 +80,8 @@ attributes:
   diff_mode:
     support: none
     description: Changes nothing.
-extends_documentation_fragment: []
+seealso:
+  - module: turbostable.tpu.vllm_warmup
 """
 
 EXAMPLES = r"""
@@ -77,21 +96,29 @@ EXAMPLES = r"""
 
 RETURN = r"""
 status:
-  description: V(ready), V(starting), V(loading), V(compiling), V(wrong_model), V(stuck) or V(down).
+  description: V(ready), V(loading), V(compiling), V(draining), V(stuck), V(wrong_model) or V(down).
   returned: always
   type: str
 layer:
-  description: The layer that decided - V(container), V(http) or V(completion).
+  description: The layer that decided - V(container), V(http), V(engine), V(completion) or V(compile).
   returned: always
   type: str
 evidence:
   description: What was observed there.
   returned: always
   type: str
+next_step:
+  description: What to do next; empty when ready.
+  returned: always
+  type: str
 can_heal:
   description: Whether waiting can help.
   returned: always
   type: bool
+layers:
+  description: For each layer that was looked at its own C(status) (null when content) and C(evidence).
+  returned: always
+  type: dict
 done:
   description: Token buckets compiled so far, where the backend's log tells.
   returned: always
@@ -101,17 +128,21 @@ total:
   returned: always
   type: int
 completion:
-  description: The checked completion - its C(prompt), C(text), C(tokens) and C(total_ms).
+  description: >-
+    The checked completion - its C(prompt), C(text), C(tokens), and the milliseconds C(ttft_ms) to the first token,
+    C(tpot_ms) for each further one and C(e2e_ms) to the last.
   returned: when the server answered it
   type: dict
-image_id:
-  description: Identifier of the container's image.
+engine:
+  description: >-
+    The engine's counters after the probe - C(running) and C(waiting) requests, C(kv_cache_use) from 0 to 1,
+    C(preemptions), C(generation_tokens), C(iterations).
+  returned: when the server lists the model
+  type: dict
+container:
+  description: C(image_id), C(started_at), C(restarts), C(oom_killed) and C(status) as Docker has it.
   returned: when there is a container
-  type: str
-started_at:
-  description: When the container was started.
-  returned: when there is a container
-  type: str
+  type: dict
 seconds_to_ready:
   description: From the container's start to the server's own word that it serves, in seconds.
   returned: when the log still has it
@@ -127,104 +158,49 @@ log:
   elements: str
 """
 
-import json
-import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import open_url
 
-from ansible_collections.turbostable.tpu.plugins.module_utils import _health
-
-
-class Server:
-    """The observations, each taken at most once a snapshot."""
-
-    def __init__(self, module):
-        self.module = module
-        self.params = module.params
-        self.container = self._inspect()
-        self.started = _health.parse_time(self.container["State"]["StartedAt"]) if self.container else 0.0
-
-    def _inspect(self):
-        rc, out, err = self.module.run_command(["docker", "container", "inspect", self.params["container"]])
-        if rc == 0:
-            return json.loads(out)[0]
-        if "No such container" in err:
-            return None
-        return self.module.fail_json(msg="docker inspect {0} failed: {1}".format(self.params["container"], err.strip()))
-
-    def log(self):
-        """The lines of this start, with time stamps; of the starts before it too where they keep failing.
-
-        A container in a restart loop may just have begun its next start, whose log says nothing yet.
-        """
-        if not self.container:
-            return []
-        failing = _health.container_problem(self.container)
-        part = ["--tail", "1000"] if failing else ["--since", self.container["State"]["StartedAt"]]
-        command = ["docker", "logs", "--timestamps", *part, self.params["container"]]
-        _rc, out, err = self.module.run_command(command)
-        return sorted((out + err).splitlines())
-
-    def request(self, path, body=None):
-        """(status, parsed JSON or text); status 0 where no connection was made."""
-        url = "http://127.0.0.1:{0}{1}".format(self.params["port"], path)
-        data = json.dumps(body).encode() if body is not None else None
-        headers = {"Content-Type": "application/json"}
-        try:
-            with open_url(
-                url, data=data, headers=headers, timeout=self.params["request_timeout"], use_proxy=False
-            ) as answer:
-                return answer.getcode(), json.loads(answer.read())
-        except OSError as error:  # URLError, HTTPError, timeouts and refused connections are all OSErrors
-            return getattr(error, "code", 0), str(error)
-        except ValueError as error:
-            return 200, "no JSON: {0}".format(error)
-
-    def cache(self):
-        """What the compile cache holds, and what this start has added to it."""
-        entries = size = written = 0
-        for folder, _dirs, names in os.walk(self.params["cache_directory"]):
-            for name in names:
-                try:
-                    stat = os.stat(os.path.join(folder, name))
-                except FileNotFoundError:
-                    continue
-                entries, size = entries + 1, size + stat.st_size
-                written += stat.st_mtime >= self.started
-        start = "cold" if written else "warm" if entries else "none"
-        return {"entries": entries, "bytes": size, "written": written, "start": start}
+from ansible_collections.turbostable.tpu.plugins.module_utils import _health, _verdict, _vllm_server
 
 
-def verdict(status, layer, evidence, *, can_heal=True, **more):
-    return dict({"status": status, "layer": layer, "evidence": evidence, "can_heal": can_heal}, **more)
+def look(server, params, log):
+    """The verdicts by layer, as far as the layers before them are content; and what else was seen."""
+    layers = {"container": _verdict.container(server.container, log, server.history, params["restarts_before"])}
+    if layers["container"]["status"]:
+        return layers, {}
+    health = server.health()
+    layers["http"] = _verdict.http(health, server.models(), params["model"], log)
+    if layers["http"]["status"]:
+        return layers, {}
+    before, entries, begin = server.metrics(), count(params), time.time()
+    status, answer = server.stream("/v1/chat/completions", question(params), params["e2e_budget"] / 1000)
+    after = server.metrics()
+    layers["engine"] = _verdict.engine(before, after, time.time() - begin)
+    budget = {"ttft_ms": params["ttft_budget"], "e2e_ms": params["e2e_budget"]}
+    busy = _verdict.is_busy(before) or _verdict.is_busy(after)
+    layers["completion"] = _verdict.completion(
+        status, answer, budget, params["max_tokens"], layers["engine"], busy=busy
+    )
+    lines = _health.compile_lines(server.log(since=begin))
+    layers["compile"] = _verdict.compiled(entries, count(params), lines)
+    seen = {"engine": after}
+    if status == 200:
+        asked = {"prompt": params["prompt"], "text": answer.text, "tokens": answer.tokens}
+        seen["completion"] = dict(asked, **answer.timings())
+    return layers, seen
 
 
-def judge(server, params, log):
-    """Layer by layer, the cheap ones first; the first that is not satisfied decides."""
-    problem = _health.container_problem(server.container)
-    status, models = server.request("/v1/models")
-    if status != 200:
-        if problem:
-            detail = _health.reason(log)
-            return verdict("down", "container", problem + (": " + detail if detail else ""), can_heal=False)
-        at = _health.phase(log)
-        evidence = "/v1/models on port {0}: {1}".format(params["port"], models)
-        return verdict(at["phase"], "http", evidence, done=at["done"], total=at["total"])
-    if server.container is None or not server.container["State"]["Running"]:
-        evidence = "port {0} is served by something else; {1}".format(params["port"], problem)
-        return verdict("down", "container", evidence, can_heal=False)
-    listed = [model.get("id") for model in models.get("data", [])] if isinstance(models, dict) else []
-    if params["model"] not in listed:
-        evidence = "expected model {0}; listed: {1}".format(params["model"], ", ".join(listed) or models)
-        return verdict("wrong_model", "http", evidence, can_heal=False)
-    return completion(server, params)
+def count(params):
+    """How many entries the compile cache has."""
+    directory = params["cache_directory"]
+    return _vllm_server.cache_entries(directory)["entries"] if directory else 0
 
 
-def completion(server, params):
-    """Ask for an exact number of tokens with temperature 0 and look at what comes back."""
-    body = {
+def question(params):
+    """An exact number of tokens with temperature 0."""
+    return {
         "model": params["model"],
         "messages": [{"role": "user", "content": params["prompt"]}],
         "max_tokens": params["max_tokens"],
@@ -232,23 +208,39 @@ def completion(server, params):
         "logprobs": True,
         "ignore_eos": True,
     }
-    begin = time.monotonic()
-    status, answer = server.request("/v1/chat/completions", body)
-    took = round((time.monotonic() - begin) * 1000, 1)
-    if status != 200:
-        evidence = "chat completion after {0} ms: HTTP {1} {2}".format(took, status, answer)
-        return verdict("stuck", "completion", evidence)
-    problem = _health.completion_problem(answer, params["max_tokens"])
-    if problem:
-        return verdict("stuck", "completion", problem)
-    asked = {
-        "prompt": params["prompt"],
-        "text": _health.answer(answer),
-        "tokens": answer["usage"]["completion_tokens"],
-        "total_ms": took,
+
+
+def facts(server, params, log):
+    """What the container tells, whatever the verdict."""
+    found = {
+        "container": {
+            "image_id": server.container["Image"],
+            "started_at": server.started_at,
+            "restarts": server.container.get("RestartCount", 0),
+            "oom_killed": bool(server.container["State"].get("OOMKilled")),
+            "status": server.container["State"]["Status"],
+        },
+        "seconds_to_ready": _health.ready_seconds(log, server.started),
     }
-    evidence = "{0} tokens in {1} ms".format(asked["tokens"], took)
-    return verdict("ready", "completion", evidence, completion=asked)
+    if params["cache_directory"]:
+        cache = _vllm_server.cache_entries(params["cache_directory"], server.started)
+        start = "cold" if cache["written"] else "warm" if cache["entries"] else "none"
+        found["cache"] = dict(cache, start=start)
+    return found
+
+
+def snapshot(server, params):
+    log = server.log()
+    layers, seen = look(server, params, log)
+    result: dict[str, object] = {"done": None, "total": None}
+    result.update(_verdict.decide(layers), **seen)
+    result["layers"] = {name: {key: found[key] for key in ("status", "evidence")} for name, found in layers.items()}
+    if server.container:
+        result.update(facts(server, params, log))
+    if result["status"] != "ready":
+        lines = log if len(log) >= params["log_lines"] else server.history()
+        result["log"] = [line.split(" ", 1)[-1] for line in lines[-params["log_lines"] :]]
+    return result
 
 
 def main():
@@ -257,29 +249,25 @@ def main():
             "container": {"type": "str", "default": "vllm-gemma4"},
             "port": {"type": "int", "default": 8000},
             "model": {"type": "str", "required": True},
+            "api_key": {"type": "str", "no_log": True},
             "cache_directory": {"type": "path"},
             "prompt": {"type": "str", "default": "What is the capital of France?"},
             "max_tokens": {"type": "int", "default": 8, "no_log": False},
-            "request_timeout": {"type": "int", "default": 30},
+            "ttft_budget": {"type": "int", "default": 10000},
+            "e2e_budget": {"type": "int", "default": 30000},
             "log_lines": {"type": "int", "default": 20},
+            "restarts_before": {"type": "int", "default": 0},
             "wait": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 3600},
         },
         supports_check_mode=True,
     )
-    server = Server(module)
-    log = server.log()
-    result = judge(server, module.params, log)
-    result.setdefault("done", None)
-    result.setdefault("total", None)
-    if server.container:
-        result["image_id"] = server.container["Image"]
-        result["started_at"] = server.container["State"]["StartedAt"]
-        result["seconds_to_ready"] = _health.ready_seconds(log, server.started)
-        if module.params["cache_directory"]:
-            result["cache"] = server.cache()
-    if result["status"] != "ready":
-        result["log"] = [line.split(" ", 1)[-1] for line in log[-module.params["log_lines"] :]]
+    params = module.params
+    try:
+        server = _vllm_server.Server(module.run_command, params["container"], params["port"], params["api_key"])
+        result = snapshot(server, params)
+    except _vllm_server.ServerError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)
 
 

@@ -55,6 +55,6 @@ def failure(host: str, container: str, result: Mapping[str, Any]) -> str:
     lines = "\n".join(result.get("log", []))
     return (
         f"vLLM on {host} is not ready after {result['elapsed']:.0f} s ({result['attempts']} attempts): "
-        f"{describe(result)}; {result['evidence']}; see `docker logs {container}` on the host"
+        f"{describe(result)}; {result['evidence']}; {result['next_step']}; see `docker logs {container}` on the host"
         + (f". Its last lines:\n{lines}" if lines else "")
     )

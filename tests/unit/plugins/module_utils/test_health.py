@@ -43,11 +43,17 @@ def test_container_problem(observed: dict[str, Any] | None, problem: str | None)
     assert _health.container_problem(observed) == problem
 
 
+def test_restarts_before_do_not_count() -> None:
+    assert _health.container_problem(container("restarting", restarts=7), 6) is None
+    problem = _health.container_problem(container("restarting", restarts=8), 6)
+    assert problem == "the container is in a restart loop: 8 restarts, last exit code 0"
+
+
 @pytest.mark.parametrize(
     ("lines", "phase", "done", "total"),
     [
-        pytest.param([], "starting", None, None, id="no log yet"),
-        pytest.param(["INFO api_server.py vLLM API server version 0.32.0"], "starting", None, None, id="nothing told"),
+        pytest.param([], "loading", None, None, id="no log yet"),
+        pytest.param(["INFO api_server.py vLLM API server version 0.32.0"], "loading", None, None, id="nothing told"),
         pytest.param(["Starting to load model google/gemma..."], "loading", None, None, id="loading"),
         pytest.param(["Loading safetensors checkpoint shards:  50%"], "loading", None, None, id="shards"),
         pytest.param(["loading weights took 3 s", "Warming up model"], "compiling", None, None, id="CPU warm-up"),
@@ -64,7 +70,7 @@ def test_container_problem(observed: dict[str, Any] | None, problem: str | None)
             3,
             id="buckets, each counted once over all workers",
         ),
-        pytest.param(["Prepared token paddings: [16, 32]"], "starting", 0, 2, id="buckets known, none compiled"),
+        pytest.param(["Prepared token paddings: [16, 32]"], "loading", 0, 2, id="buckets known, none compiled"),
     ],
 )
 def test_phase(lines: list[str], phase: str, done: int | None, total: int | None) -> None:
@@ -91,6 +97,16 @@ def test_phase(lines: list[str], phase: str, done: int | None, total: int | None
             "XlaRuntimeError: RESOURCE_EXHAUSTED: 1.2G exceeds",
             id="lack of memory outweighs an exception",
         ),
+        pytest.param(
+            ["RuntimeError: Insufficient space in /dev/shm: 160 MiB required", "RuntimeError: later"],
+            "RuntimeError: Insufficient space in /dev/shm: 160 MiB required",
+            id="a full /dev/shm in vLLM's words",
+        ),
+        pytest.param(
+            ["ValueError: the cause", "RuntimeError: Engine core initialization failed. See root cause above."],
+            "ValueError: the cause",
+            id="the cause and not what points to it",
+        ),
         pytest.param(["OSError: No space left on device"], "OSError: No space left on device", id="a full disk"),
         pytest.param(
             ["ValueError: the cause", "RuntimeError: the last"], "RuntimeError: the last", id="the last exception"
@@ -104,52 +120,6 @@ def test_phase(lines: list[str], phase: str, done: int | None, total: int | None
 )
 def test_reason(lines: list[str], reason: str) -> None:
     assert _health.reason(lines) == reason
-
-
-def completion(content: str = "Paris", tokens: int = 8, logprobs: Any = (-0.5, -1.0), finish: str = "stop") -> Any:
-    items = None if logprobs is None else {"content": [{"logprob": value} for value in logprobs]}
-    choice = {"message": {"content": content}, "finish_reason": finish, "logprobs": items}
-    return {"choices": [choice], "usage": {"completion_tokens": tokens}}
-
-
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        pytest.param(completion(), None, id="good"),
-        pytest.param(completion(logprobs=None), None, id="no log-probabilities"),
-        pytest.param(completion("", finish="length"), None, id="all tokens went into what is not shown"),
-        pytest.param(completion(""), "the answer is empty", id="empty"),
-        pytest.param(completion(tokens=7), "expected 8 tokens; got 7", id="too few tokens"),
-        pytest.param(completion(logprobs=[-1, None]), "1 of 2 log-probabilities are not finite", id="null for NaN"),
-        pytest.param(completion(logprobs=[-9999.0]), "1 of 1 log-probabilities are not finite", id="vLLM's -infinity"),
-        pytest.param(completion(logprobs=[float("nan")] * 2), "2 of 2 log-probabilities are not finite", id="NaN"),
-        pytest.param(completion(logprobs=[float("inf")]), "1 of 1 log-probabilities are not finite", id="infinity"),
-        pytest.param({}, "the answer is no chat completion: {}", id="an empty object"),
-        pytest.param("no JSON: x", "the answer is no chat completion: 'no JSON: x'", id="a text"),
-        pytest.param({"choices": [], "usage": {}}, "the answer is no chat completion: {'choices': []", id="no choice"),
-        pytest.param({"choices": [{}], "usage": None}, "the answer is no chat completion:", id="no usage"),
-    ],
-)
-def test_completion_problem(body: Any, problem: str | None) -> None:
-    found = _health.completion_problem(body, 8)
-    assert found == problem or (problem and problem.startswith("the answer is no") and found.startswith(problem))
-
-
-def test_a_long_answer_that_is_none_is_cut() -> None:
-    assert len(_health.completion_problem({"error": "x" * 5000}, 8)) == 300
-
-
-@pytest.mark.parametrize(
-    ("message", "text"),
-    [
-        ({"content": "a", "reasoning": "b"}, "a"),
-        ({"content": None, "reasoning": "b"}, "b"),
-        ({"content": "", "reasoning_content": "c"}, "c"),
-        ({}, ""),
-    ],
-)
-def test_answer(message: dict[str, Any], text: str) -> None:
-    assert _health.answer({"choices": [{"message": message}]}) == text
 
 
 @pytest.mark.parametrize(
@@ -170,6 +140,30 @@ def test_parse_time(text: str, seconds: float) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=f"^no time: '{text}'$"):
         _health.parse_time(text)
+
+
+@pytest.mark.parametrize(
+    ("lines", "draining"),
+    [
+        ([], False),
+        (["INFO: Application startup complete."], False),
+        (["INFO [launcher.py:258] [shutdown] API server: shutdown triggered"], True),
+        (["INFO [shutdown] EngineCore: draining in-flight requests count=1 timeout=60s"], True),
+        (["RuntimeError: cannot schedule new futures after shutdown"], True),
+    ],
+)
+def test_is_draining(lines: list[str], *, draining: bool) -> None:
+    assert _health.is_draining(lines) is draining
+
+
+def test_compile_lines() -> None:
+    lines = ["INFO Loading weights took 1 s", "INFO Precompile backbone --> {'num_tokens': 16}", "INFO done"]
+    assert _health.compile_lines(lines) == lines[1:2]
+
+
+def test_is_serving() -> None:
+    assert _health.is_serving(["x", "INFO:     Application startup complete."])
+    assert not _health.is_serving(["INFO:     Waiting for application startup."])
 
 
 def test_seconds_to_ready() -> None:

@@ -55,10 +55,9 @@ def test_pauses_grow_up_to_a_limit() -> None:
 
 def test_a_line_for_each_change_of_phase_and_no_more() -> None:
     compiling = [{"status": "compiling", "done": done, "total": 13} for done in (0, 0, 5, 13)]
-    _result, shown, _clock = wait({"status": "starting"}, LOADING, LOADING, *compiling, READY)
+    _result, shown, _clock = wait({"status": "loading"}, LOADING, LOADING, *compiling, READY)
     assert shown == [
-        "starting (0 s)",
-        "loading (1 s)",
+        "loading (0 s)",
         "compiling 0 of 13 (5 s)",
         "compiling 5 of 13 (13 s)",
         "compiling 13 of 13 (21 s)",
@@ -106,10 +105,16 @@ def test_describe(result: dict[str, Any], text: str) -> None:
 
 
 def test_failure_says_what_where_why_and_what_next() -> None:
-    result = {"status": "down", "elapsed": 12.6, "attempts": 4, "evidence": "exited with code 1: ValueError: no"}
+    result = {
+        "status": "down",
+        "elapsed": 12.6,
+        "attempts": 4,
+        "evidence": "exited with code 1: no",
+        "next_step": "mend it",
+    }
     line = (
-        "vLLM on tpu-a is not ready after 13 s (4 attempts): down; exited with code 1: ValueError: no; "
-        "see `docker logs box` on the host"
+        "vLLM on tpu-a is not ready after 13 s (4 attempts): down; exited with code 1: no; "
+        "mend it; see `docker logs box` on the host"
     )
     assert _wait.failure("tpu-a", "box", result) == line
     assert _wait.failure("tpu-a", "box", {**result, "log": ["one", "two"]}) == f"{line}. Its last lines:\none\ntwo"
