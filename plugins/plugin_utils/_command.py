@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 STOP_MARGIN = 30
 # vLLM's own default.
 DEFAULT_PORT = 8000
+# vLLM's own for an online server, where the profile leaves them out; only the warm-up's walk follows from them.
+_DEFAULT_SHAPES = {"max_num_batched_tokens": 2048, "max_num_seqs": 256, "max_model_len": 4096}
 # The repository under which a host keeps the image that it baked.
 BAKED_REPOSITORY = "turbostable/vllm"
 
@@ -46,6 +49,20 @@ def text(value: Any) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
     return str(value)
+
+
+def whole(value: Any, default: int) -> int:
+    """A number as vLLM reads it, where 1k is 1000 and 1K is 1024; *default* where it is left to vLLM.
+
+    >>> whole("16K", 4096), whole("1.5k", 4096), whole(None, 4096), whole("auto", 4096)
+    (16384, 1500, 4096, 4096)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgtKMGT]?)", str(value))
+    if not match:
+        return default
+    number, unit = match.groups()
+    base = 1000 if unit.islower() else 1024
+    return int(float(number) * base ** (" kmgt".index(unit.lower() or " ")))
 
 
 def serve_argv(model: str, args: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
@@ -95,6 +112,10 @@ def build_spec(profile: Mapping[str, Any], known: Mapping[str, Any], name: str, 
         "stop_timeout": int(args.get("shutdown_timeout", 0)) + STOP_MARGIN,
         "chips": int(args.get("tensor_parallel_size", 1)),
         "port": int(args.get("port", DEFAULT_PORT)),
+        "shapes": {
+            **{name: whole(args.get(name), default) for name, default in _DEFAULT_SHAPES.items()},
+            "padding_gap": int(env.get("VLLM_TPU_BUCKET_PADDING_GAP", 0)),
+        },
         "hf_home": env["HF_HOME"],
         "compile_cache": env[profile["compile_cache_env"]],
         "shm_size": str(profile["shm_size"]),

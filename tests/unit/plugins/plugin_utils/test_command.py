@@ -155,3 +155,27 @@ def test_docker_command_survives_a_shell() -> None:
     env = {**PROFILE["env"], "ODD": "a b'c\"d$e"}
     words = shlex.split(spec(env=env)["docker_command"].replace("\\\n", ""))
     assert "ODD=a b'c\"d$e" in words
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (4096, 4096),
+        ("4096", 4096),
+        ("4k", 4000),
+        ("4K", 4096),
+        ("1.5k", 1500),
+        ("2M", 2097152),
+        ("auto", 7),
+        (None, 7),
+        (-1, 7),
+    ],
+)
+def test_whole(value: object, number: int) -> None:
+    assert _command.whole(value, 7) == number
+
+
+def test_shapes_follow_the_profile() -> None:
+    profile = {**PROFILE, "args": {"max_num_seqs": 64}, "env": {**PROFILE["env"], "VLLM_TPU_BUCKET_PADDING_GAP": "512"}}
+    shapes = _command.build_spec(profile, KNOWN, "x", "box")["shapes"]
+    assert (shapes["max_num_seqs"], shapes["padding_gap"], shapes["max_model_len"]) == (64, 512, 4096)
