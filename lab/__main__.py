@@ -21,6 +21,7 @@ def up(args: argparse.Namespace) -> None:
     engine.install()
     engine.start()
     services.start()
+    images.fetch_index()
     images.build_base()
     images.build_host()
     hosts.start()

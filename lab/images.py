@@ -26,6 +26,8 @@ _INPUTS = "turbostable.lab.inputs"
 # The package that the product bakes in on each host; the lab serves its wheel.
 _profile = yaml.safe_load((HERE.parent / "profiles" / "turbo_stable.yml").read_text())
 BAKED = [str(package) for package in _profile["image"]["packages"]]
+# What the role xla_cache installs beside it, for Cloud Storage.
+_CLIENT = HERE.parent / "roles" / "xla_cache" / "files" / "requirements.txt"
 
 
 def build_base() -> None:
@@ -59,9 +61,11 @@ def build_host() -> None:
 def build_vllm() -> str:
     """Build and push the serving image; its digest. Nothing is done where the inputs are those of the last build."""
     record = DIR / "image.yml"
-    index = _fetch_index()
     with build_context("vllm") as context:
-        _link_tree(index, context / "index")
+        # Of the index only what is baked: the image does not change with the rest.
+        for package in BAKED:
+            name = package.partition("==")[0]
+            _link_tree(DIR / "index" / "simple" / name, context / "index" / "simple" / name)
         _link_tree(Path(os.environ.get("PIP_FIND_LINKS", "/nonexistent")), context / "wheels")
         changed = build(VLLM, context)
     if changed or not record.exists():
@@ -75,16 +79,22 @@ def build_vllm() -> str:
     return str(yaml.safe_load(record.read_text())["digest"])
 
 
-def _fetch_index() -> Path:
-    """A package index as pip expects it (PEP 503), with the wheels that the product bakes in."""
-    index = DIR / "index"
-    for package in BAKED:
-        name, _equals, version = package.partition("==")
-        folder = index / "simple" / name
-        if not list(folder.glob(f"{name}-{version}-*.whl")):
+def fetch_index() -> None:
+    """A package index as pip expects it (PEP 503), with the wheels that the product installs on the hosts."""
+    simple = DIR / "index" / "simple"
+    stamp = DIR / "index" / "made-from"
+    wanted = "\n".join([*BAKED, _CLIENT.read_text()])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
+    with tempfile.TemporaryDirectory(dir=DIR) as directory:
+        run([*pip, directory, *BAKED])
+        run([*pip, directory, "--require-hashes", "--requirement", str(_CLIENT)])
+        for wheel in Path(directory).iterdir():
+            folder = simple / wheel.name.split("-")[0].replace("_", "-").lower()
             folder.mkdir(parents=True, exist_ok=True)
-            run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), package])
-    return index
+            shutil.move(wheel, folder / wheel.name)
+    stamp.write_text(wanted)
 
 
 @contextmanager
@@ -113,7 +123,7 @@ def _link_tree(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, copy_function=link)
     else:
-        target.mkdir()
+        target.mkdir(parents=True)
 
 
 def build(tag: str, context: Path) -> bool:

@@ -8,7 +8,7 @@ For other tests::
     fleet.write_text(json.dumps({"project": "p", "nodes": [{"name": "a", "zone": "us-east5-b", "state": "READY"}]}))
     with Emulator(fleet) as emulator:
         emulator.grpc      # "127.0.0.1:PORT", Cloud TPU v2 over gRPC (ListNodes, GetNode, ListQueuedResources)
-        emulator.rest      # "127.0.0.1:PORT", Cloud TPU v2, Compute Engine v1 and Secret Manager v1 over REST
+        emulator.rest      # "127.0.0.1:PORT", Cloud TPU v2, Compute Engine, Secret Manager and Cloud Storage v1, REST
         emulator.metadata  # "127.0.0.1:PORT", the metadata server
         emulator.requests  # what was asked so far: ["tpu ListNodes projects/p/locations/-", ...]
 
@@ -25,9 +25,11 @@ an unknown one is refused):
 - `metadata`: name of a VM -> path -> text, e.g. `{tpu-a: {instance/preempted: "TRUE"}}`, over what the server knows.
   The VM is the one of the fleet with the client's address.
 - `pageSize`: the most that a page holds (1000; Compute Engine 500), whatever the client asks for.
-- `faults`: service (`tpu`, `compute`, `secret`, `metadata`) -> `unavailable`, `permission_denied` or another canonical
-  status in lower case, `slow` (30 s); for `secret` also `wrong_crc`, for `metadata` also `no_account`.
+- `faults`: service (`tpu`, `compute`, `secret`, `storage`, `metadata`) -> `unavailable`, `permission_denied` or another
+  canonical status in lower case, `slow` (30 s); for `secret` also `wrong_crc`, for `metadata` also `no_account`.
   With `times: N`, only each service's first N requests since the file changed meet it.
+
+Cloud Storage takes any bucket, and keeps its objects in a directory beside the file.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ _FAULTS = {
     "tpu": ("slow", *(status.lower() for status in STATUSES)),
     "compute": ("slow", *(status.lower() for status in STATUSES)),
     "secret": ("slow", "wrong_crc", *(status.lower() for status in STATUSES)),
+    "storage": ("slow", *(status.lower() for status in STATUSES)),
     "metadata": ("slow", "no_account", *(status.lower() for status in STATUSES)),
 }
 # A file that is younger than this when it is read may change again without its time stamp showing it.

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import grpc
 
-from lab.emulator import compute, metadata, secret, tpu
+from lab.emulator import compute, metadata, secret, storage, tpu
 from lab.emulator.errors import ApiError, Reply, error_reply, json_reply
 from lab.emulator.fleet import Fleet, FleetFile
 
@@ -31,6 +31,7 @@ class Backend:
 
     def __init__(self, path: Path) -> None:
         self.file = FleetFile(path)
+        self.storage = storage.Storage(path.with_suffix(".storage"))
         self.stopping = threading.Event()
         # Bounded, because the lab's emulator runs for days.
         self.requests: deque[str] = deque(maxlen=1000)
@@ -79,7 +80,7 @@ def _grpc_call(backend: Backend, name: str, call: Callable[[Fleet, Any], Any], r
 
 
 class HttpServer(ThreadingHTTPServer):
-    """An HTTP server whose GETs *answer* answers."""
+    """An HTTP server whose requests *answer* answers."""
 
     # A whole fleet may ask at once.
     request_queue_size = 128
@@ -124,16 +125,25 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the names are http.server's
+
+    def body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
 
 def rest_answer(backend: Backend, handler: Handler) -> Reply:
     """The answer of all APIs that are served over REST; the path tells which one is meant."""
     url = urlsplit(handler.path)
     query = dict(parse_qsl(url.query))
     service = next((name for start, name in _SERVICES.items() if url.path.startswith(start)), None)
-    if not service:
+    if not service or (handler.command != "GET" and service != "storage"):
         return error_reply(ApiError("NOT_FOUND", f"The requested URL {url.path} was not found on this server."))
+    # Read in any case, or the rest of it would be taken for the next request.
+    body = handler.body()
     try:
-        fleet, fault = backend.meet(service, f"GET {handler.path}", backend.stopping)
+        fleet, fault = backend.meet(service, f"{handler.command} {handler.path}", backend.stopping)
+        if service == "storage":
+            return backend.storage.answer(handler.command, url.path, query, handler.headers, body)
         if service == "tpu":
             return json_reply(tpu.rest(fleet, url.path, query))
         if service == "compute":
@@ -144,7 +154,7 @@ def rest_answer(backend: Backend, handler: Handler) -> Reply:
         return error_reply(error, compute=service == "compute")
 
 
-_SERVICES = {"/v2/": "tpu", "/compute/v1/": "compute", "/v1/": "secret"}
+_SERVICES = {"/v2/": "tpu", "/compute/v1/": "compute", "/v1/": "secret", **dict.fromkeys(storage.STARTS, "storage")}
 
 
 def metadata_answer(backend: Backend, handler: Handler) -> Reply:
