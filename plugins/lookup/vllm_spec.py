@@ -32,6 +32,14 @@ options:
     description: C(base) and C(packages) laid over the profile's image.
     type: raw
     default: {}
+  accelerator_type:
+    description: Type of the host's TPU, such as V(v6e-4); a compile cache is of use for this type alone.
+    type: str
+    default: ''
+  topology:
+    description: Topology of the host's TPU, such as V(2x2).
+    type: str
+    default: ''
   container:
     description: Name of the container.
     type: str
@@ -47,9 +55,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description: >-
-    One dictionary for each term: C(image), C(image_base), C(image_packages), C(argv), C(env), C(docker),
+    One dictionary for each term: C(fingerprint) (the key of its compile cache), C(image), C(image_base),
+    C(image_packages), C(argv), C(env), C(docker),
     C(stop_timeout) and C(startup_timeout) in seconds, C(chips), C(port), C(hf_home), C(compile_cache), C(shm_size),
-    C(model), C(served_model), C(omitted) and C(docker_command).
+    C(shapes) (what the compiled graphs are padded to), C(model), C(served_model), C(omitted) and C(docker_command).
   type: list
   elements: dict
 """
@@ -62,7 +71,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.turbostable.tpu.plugins.plugin_utils import _command, _profile, _validate
+from ansible_collections.turbostable.tpu.plugins.plugin_utils import _command, _fingerprint, _profile, _validate
 
 
 class LookupModule(LookupBase):
@@ -85,7 +94,9 @@ class LookupModule(LookupBase):
         _validate.validate_env(over["env"], known)
         profile = _profile.merge(profile, over)
         _validate.validate(profile, known)
-        return _command.build_spec(profile, known, Path(name).stem, self.get_option("container"))
+        spec = _command.build_spec(profile, known, Path(name).stem, self.get_option("container"))
+        accelerator = {"type": str(self.get_option("accelerator_type")), "topology": str(self.get_option("topology"))}
+        return {**spec, "fingerprint": _fingerprint.fingerprint(profile, accelerator, _fingerprint.load_neutral())}
 
     def _mapping(self, key: str) -> dict[str, Any]:
         value = self.get_option(key) or {}
