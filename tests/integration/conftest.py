@@ -1,4 +1,7 @@
-"""Real deploys on the lab's fleet, in eager mode: the compile itself is not the subject, and a start takes seconds."""
+"""Real deploys on the lab's fleet, in eager mode: the compile itself is not the subject, and a start takes seconds.
+
+With small limits, so that the warm-up has few shapes to walk.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EAGER = {"vllm_args": {"enforce_eager": True}}
+LIMITS = {"max_model_len": 2048, "max_num_batched_tokens": 2048, "max_num_seqs": 16}
+EAGER = {"vllm_args": {"enforce_eager": True, **LIMITS}}
 _RECAP = re.compile(r"^(\S+)\s+: (ok=.*)$", re.MULTILINE)
 
 
