@@ -6,9 +6,16 @@ import argparse
 
 from tabulate import tabulate
 
-from bench import deploy, inventory
+from bench import bundle, deploy, health, inventory, share, start
 
-BENCHMARKS = {"inventory": inventory, "deploy": deploy}
+BENCHMARKS = {
+    "inventory": inventory,
+    "deploy": deploy,
+    "bundle": bundle,
+    "start": start,
+    "share": share,
+    "health": health,
+}
 
 
 def main() -> None:
