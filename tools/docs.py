@@ -25,6 +25,7 @@ from ansible_collections.turbostable.tpu.plugins.plugin_utils import _profile  #
 
 COLLECTION = "turbostable.tpu"
 REFERENCE = ROOT / "docs" / "reference"
+HEALTH = ROOT / "tests" / "integration" / "health_truth.yml"
 KINDS = {"modules": "module", "inventory": "inventory", "lookup": "lookup", "filter": "filter"}
 NOTE = "<!-- Made by `make docs` from the code. Do not edit. -->\n"
 
@@ -180,6 +181,20 @@ def section_table(found: Mapping[str, Mapping[str, Any]], section: str) -> str:
     return table(("", *found), rows)
 
 
+def health_page(rows: Iterable[Mapping[str, Any]]) -> str:
+    """What the integration tests have measured, state by state."""
+    about = (
+        "What `vllm_health` says in each state of a server, and plain `/health` at the same moment. The integration "
+        "tests produce each state on a real server and hold it against this table."
+    )
+    head = ("State", "Produced by", "`/health`", "`status`", "`layer`")
+    cells = [
+        [row["state"], row["made_by"], str(row["health"] or "no answer"), literal(row["status"]), literal(row["layer"])]
+        for row in rows
+    ]
+    return join(["# What health says\n", NOTE, about, table(head, cells)])
+
+
 def join(parts: Iterable[str]) -> str:
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
@@ -210,13 +225,14 @@ def pages() -> Pages:
     for playbook in sorted((ROOT / "playbooks").glob("*.yml")):
         made[Path("playbooks", f"{playbook.stem}.md")] = playbook_page(playbook.stem, playbook.read_text())
     made[Path("profiles.md")] = profiles_page(_profile.PROFILES)
+    made[Path("health.md")] = health_page(yaml.safe_load(HEALTH.read_text()))
     made[Path("README.md")] = index(made)
     return made
 
 
 def index(made: Pages) -> str:
     parts = ["# Reference\n", NOTE]
-    for title, folder in (("Playbooks", "playbooks"), ("Roles", "roles"), ("Plugins", "plugins"), ("Profiles", ".")):
+    for title, folder in (("Playbooks", "playbooks"), ("Roles", "roles"), ("Plugins", "plugins"), ("Tables", ".")):
         entries = [f"- [{first_line(text)}]({path})" for path, text in made.items() if str(path.parent) == folder]
         parts += [f"## {title}", "\n".join(entries)]
     return join(parts)
