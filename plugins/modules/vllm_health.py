@@ -140,7 +140,7 @@ engine:
   returned: when the server lists the model
   type: dict
 container:
-  description: C(image_id), C(started_at), C(restarts), C(oom_killed) and C(status) as Docker has it.
+  description: C(image) and its C(image_id), C(started_at), C(restarts), C(oom_killed) and C(status) as Docker has it.
   returned: when there is a container
   type: dict
 seconds_to_ready:
@@ -214,6 +214,7 @@ def facts(server, params, log):
     """What the container tells, whatever the verdict."""
     found = {
         "container": {
+            "image": server.container["Config"]["Image"],
             "image_id": server.container["Image"],
             "started_at": server.started_at,
             "restarts": server.container.get("RestartCount", 0),

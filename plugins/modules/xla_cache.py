@@ -122,6 +122,10 @@ source:
   description: Where the bundle came from - V(local), V(store) or V(peer).
   returned: with O(state=restored)
   type: str
+fingerprint:
+  description: Key of the bundle.
+  returned: always
+  type: str
 warm:
   description: Whether the cache is a proven, complete set of entries of O(fingerprint).
   returned: always
@@ -220,6 +224,7 @@ class Cache:
         found = _vllm_server.cache_entries(self.directory)
         bundle = self.bundle()
         result = {
+            "fingerprint": self.fingerprint,
             "warm": _bundle.is_warm(self.directory, self.fingerprint),
             "entries": found["entries"],
             "bytes": found["bytes"],
