@@ -21,7 +21,7 @@ class ServerError(Exception):
 
 
 class Server:
-    """*run* is AnsibleModule.run_command, or anything that takes a list and returns (rc, out, err)."""
+    """*run* is AnsibleModule.run_command."""
 
     def __init__(self, run, container, port, api_key=None):
         self._run = run
@@ -35,7 +35,11 @@ class Server:
         self.started = _health.parse_time(self.started_at) if self.container else 0.0
 
     def _inspect(self):
-        rc, out, err = self._run(["docker", "container", "inspect", self.name])
+        try:
+            rc, out, err = self._run(["docker", "container", "inspect", self.name], handle_exceptions=False)
+        except FileNotFoundError:
+            # No Docker, and so no container: a bare host in check mode.
+            return None
         if rc == 0:
             return json.loads(out)[0]
         if "No such container" in err:
