@@ -22,16 +22,17 @@ def verdict(status, evidence, next_step, *, can_heal=True):
     return {"status": status, "evidence": evidence, "can_heal": can_heal, "next_step": next_step}
 
 
-def container(found, log, history, restarts_before=0):
-    """*found* is one object of ``docker inspect`` or None; *log* has the lines of this start, *history* gives older
+def container(found, log, history, *, answers, restarts_before=0):
+    """*found* is one object of ``docker inspect`` or None, *answers* whether somebody answers on the server's port.
 
-    A container in a restart loop may just have begun its next start, whose log says nothing yet.
+    *log* has the lines of this start. A container in a restart loop may just have begun its next one, whose log says
+    nothing yet; *history* gives the lines before it too.
     """
     problem = _health.container_problem(found, restarts_before)
     if problem and not found:
         return verdict("down", problem, "run playbooks/deploy.yml", can_heal=False)
     # A container that came through its restarts runs, and what it answers decides.
-    if problem and not (found["State"]["Running"] and _health.is_serving(log)):
+    if problem and not (found["State"]["Running"] and answers):
         why = _health.reason(log) or _health.reason(history())
         evidence = problem + (": " + why if why else "")
         return verdict("down", evidence, "mend that, and deploy again", can_heal=False)

@@ -14,6 +14,8 @@ from ansible_collections.turbostable.tpu.plugins.module_utils import _completion
 
 # Seconds that a request may take which no engine has to work for.
 CHEAP = 5
+# Lines of log that are looked at: a whole start, and not all that a server has said in months.
+MOST_LINES = "20000"
 
 
 class ServerError(Exception):
@@ -48,7 +50,7 @@ class Server:
 
     def log(self, since=None):
         """Lines with time stamps: those of this start, or those *since* a time (epoch seconds)."""
-        return self._logs("--since", "{0:.6f}".format(since) if since else str(self.started_at))
+        return self._logs("--tail", MOST_LINES, "--since", "{0:.6f}".format(since) if since else str(self.started_at))
 
     def history(self, lines=1000):
         """The last lines of this start and those before it."""

@@ -167,11 +167,19 @@ from ansible_collections.turbostable.tpu.plugins.module_utils import _health, _v
 
 def look(server, params, log):
     """The verdicts by layer, as far as the layers before them are content; and what else was seen."""
-    layers = {"container": _verdict.container(server.container, log, server.history, params["restarts_before"])}
+    models = server.models()
+    layers = {
+        "container": _verdict.container(
+            server.container,
+            log,
+            server.history,
+            answers=models[0] != 0,
+            restarts_before=params["restarts_before"],
+        )
+    }
     if layers["container"]["status"]:
         return layers, {}
-    health = server.health()
-    layers["http"] = _verdict.http(health, server.models(), params["model"], log)
+    layers["http"] = _verdict.http(server.health(), models, params["model"], log)
     if layers["http"]["status"]:
         return layers, {}
     before, entries, begin = server.metrics(), count(params), time.time()

@@ -21,26 +21,25 @@ def container(status: str = "running", restarts: int = 0, **state: Any) -> dict[
 
 
 @pytest.mark.parametrize(
-    ("found", "log", "history", "status", "evidence"),
+    ("found", "log", "history", "answers", "status", "evidence"),
     [
-        (container(), [], [], None, "running, 0 restarts"),
-        (None, [], [], "down", "there is no such container"),
-        (container("exited"), [], ["ValueError: bad"], "down", "the container has exited with code 1: ValueError: bad"),
-        (container(restarts=3), [], ["OSError: x"], "down", "a restart loop: 3 restarts, last exit code 1: OSError: x"),
-        (container(restarts=3), SERVING, [], None, "running, 3 restarts"),
-        (container("exited", OOMKilled=True), [], [], "down", "killed for lack of memory"),
-        (container("restarting", restarts=1), [], [], "down", "the container is restarting"),
-        (
-            container(),
-            [*SERVING, "[shutdown] API server: shutdown triggered"],
-            [],
-            "draining",
-            "SIGTERM has reached it",
-        ),
+        (container(), [], [], False, None, "running, 0 restarts"),
+        (None, [], [], False, "down", "there is no such container"),
+        (container("exited"), [], ["ValueError: bad"], False, "down", "exited with code 1: ValueError: bad"),
+        # Another server on the port does not make up for it.
+        (container("exited"), [], ["ValueError: bad"], True, "down", "exited with code 1: ValueError: bad"),
+        (container(restarts=3), [], ["OSError: x"], False, "down", "loop: 3 restarts, last exit code 1: OSError: x"),
+        # It came through, long ago: its log has no word of the start any more.
+        (container(restarts=3), ["INFO 200 OK"], [], True, None, "running, 3 restarts"),
+        (container("exited", OOMKilled=True), [], [], False, "down", "killed for lack of memory"),
+        (container("restarting", restarts=1), [], [], False, "down", "the container is restarting"),
+        (container(), ["[shutdown] API server: shutdown triggered"], [], True, "draining", "SIGTERM has reached it"),
     ],
 )
-def test_container(found: Any, log: list[str], history: list[str], status: str | None, evidence: str) -> None:
-    verdict = _verdict.container(found, log, lambda: history)
+def test_container(
+    found: Any, log: list[str], history: list[str], *, answers: bool, status: str | None, evidence: str
+) -> None:
+    verdict = _verdict.container(found, log, lambda: history, answers=answers)
     assert verdict["status"] == status
     assert evidence in verdict["evidence"]
 
@@ -49,7 +48,7 @@ def test_container(found: Any, log: list[str], history: list[str], status: str |
     ("found", "heals"), [(container("exited"), False), (container("restarting", restarts=1), True), (None, False)]
 )
 def test_whether_a_container_heals(found: Any, *, heals: bool) -> None:
-    assert _verdict.container(found, [], list)["can_heal"] is heals
+    assert _verdict.container(found, [], list, answers=False)["can_heal"] is heals
 
 
 @pytest.mark.parametrize(
