@@ -18,6 +18,15 @@ CHEAP = 5
 MOST_LINES = "20000"
 
 
+# What a module's argument_spec takes for it, as the documentation fragment vllm_server says.
+ARGUMENTS = {
+    "container": {"type": "str", "default": "vllm-gemma4"},
+    "port": {"type": "int", "default": 8000},
+    "model": {"type": "str", "required": True},
+    "api_key": {"type": "str", "no_log": True},
+}
+
+
 class ServerError(Exception):
     """The host cannot even be looked at; the message is for the user."""
 
@@ -138,6 +147,11 @@ class Server:
         finally:
             connection.close()
         return 200, answer
+
+
+def of(module):
+    """The server that a module with ARGUMENTS is about."""
+    return Server(module.run_command, *(module.params[name] for name in ("container", "port", "api_key")))
 
 
 def cache_entries(directory, since=0.0):

@@ -18,22 +18,8 @@ description:
   - With O(wait) it polls from the controller, prints a line whenever the phase of the start changes, and fails as soon
     as waiting cannot help, with the reason and the last lines of the container's log.
   - Needs the C(docker) command and Python's standard library on the host, nothing more.
+extends_documentation_fragment: [turbostable.tpu.vllm_server]
 options:
-  container:
-    description: Name of the container.
-    type: str
-    default: vllm-gemma4
-  port:
-    description: Port on which vLLM listens on the host.
-    type: int
-    default: 8000
-  model:
-    description: The model that the server must list.
-    type: str
-    required: true
-  api_key:
-    description: The server's API key, if it wants one.
-    type: str
   cache_directory:
     description: The compile cache; its files tell whether the last start was cold, and whether the probe compiled.
     type: path
@@ -255,10 +241,7 @@ def snapshot(server, params):
 def main():
     module = AnsibleModule(
         argument_spec={
-            "container": {"type": "str", "default": "vllm-gemma4"},
-            "port": {"type": "int", "default": 8000},
-            "model": {"type": "str", "required": True},
-            "api_key": {"type": "str", "no_log": True},
+            **_vllm_server.ARGUMENTS,
             "cache_directory": {"type": "path"},
             "prompt": {"type": "str", "default": "What is the capital of France?"},
             "max_tokens": {"type": "int", "default": 8, "no_log": False},
@@ -273,7 +256,7 @@ def main():
     )
     params = module.params
     try:
-        server = _vllm_server.Server(module.run_command, params["container"], params["port"], params["api_key"])
+        server = _vllm_server.of(module)
         result = snapshot(server, params)
     except _vllm_server.ServerError as error:
         module.fail_json(msg=str(error))

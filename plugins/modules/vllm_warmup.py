@@ -19,22 +19,8 @@ description:
   - Leaves a note in C(/run/turbostable) that this start of the container was warmed; turbostable.tpu.xla_cache
     publishes from such a host alone.
   - Needs the C(docker) command and Python's standard library on the host, nothing more.
+extends_documentation_fragment: [turbostable.tpu.vllm_server]
 options:
-  container:
-    description: Name of the container.
-    type: str
-    default: vllm-gemma4
-  port:
-    description: Port on which vLLM listens on the host.
-    type: int
-    default: 8000
-  model:
-    description: The model to ask.
-    type: str
-    required: true
-  api_key:
-    description: The server's API key, if it wants one.
-    type: str
   max_num_batched_tokens:
     description: As the server was started with; the last token bucket.
     type: int
@@ -206,10 +192,7 @@ def note(server, result):
 def main():
     module = AnsibleModule(
         argument_spec={
-            "container": {"type": "str", "default": "vllm-gemma4"},
-            "port": {"type": "int", "default": 8000},
-            "model": {"type": "str", "required": True},
-            "api_key": {"type": "str", "no_log": True},
+            **_vllm_server.ARGUMENTS,
             "max_num_batched_tokens": {"type": "int", "required": True, "no_log": False},
             "padding_gap": {"type": "int", "default": 0},
             "max_num_seqs": {"type": "int", "required": True},
@@ -228,7 +211,7 @@ def main():
     names = ("max_num_batched_tokens", "padding_gap", "max_num_seqs", "max_model_len")
     walk = _warmup.steps(*(params[name] for name in names))
     try:
-        server = _vllm_server.Server(module.run_command, params["container"], params["port"], params["api_key"])
+        server = _vllm_server.of(module)
         prompts = Prompts(server, params["model"])
     except _vllm_server.ServerError as error:
         module.fail_json(msg=str(error), problems=[])
