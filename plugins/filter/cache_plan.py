@@ -27,7 +27,7 @@ options:
 EXAMPLES = r"""
 - name: Decide who compiles
   ansible.builtin.set_fact:
-    _cache_steps: "{{ ansible_play_hosts | map('extract', hostvars) | turbostable.tpu.cache_plan('peer') }}"
+    _xla_cache_steps: "{{ ansible_play_hosts | map('extract', hostvars) | turbostable.tpu.cache_plan('peer') }}"
 """
 
 RETURN = r"""
