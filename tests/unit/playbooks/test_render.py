@@ -55,8 +55,10 @@ def test_render_prints_the_command_with_the_changed_flag(tmp_path: Path) -> None
         ({"vllm_args": "max_num_seqs: 1"}, {}, "vllm_args must be a mapping"),
         ({}, {"tpu_chips": 1}, "tpu-x has 1 chips, and the profile turbo_stable shards the model over 4"),
         ({}, {"tpu_slice": "big.us-east5-b"}, "tpu-x is a worker of the slice big.us-east5-b"),
+        ({"xla_cache_store": "s3://b"}, {}, "xla_cache_store is s3://b"),
+        ({"xla_cache_local_max": "lots"}, {}, "xla_cache_local_max is lots"),
     ],
-    ids=["flag", "variable", "profile", "image", "no mapping", "chips", "slice"],
+    ids=["flag", "variable", "profile", "image", "no mapping", "chips", "slice", "store", "size"],
 )
 def test_deploy_refuses_by_name_before_any_host_is_touched(
     tmp_path: Path, variables: dict[str, Any], host: dict[str, Any], message: str
