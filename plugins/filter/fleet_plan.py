@@ -57,7 +57,9 @@ from ansible_collections.turbostable.tpu.plugins.plugin_utils._wanted import Lim
 
 def _host(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the plan needs of a host's variables, plain: Ansible hands over lazily templated, tagged values."""
-    parsed = facts.get("_plan_parsed") or {}
+    gathered, asked = facts.get("_plan_facts") or {}, facts.get("_plan_asked") or {}
+    # A host that failed or was lost has a result too, without what it would have told.
+    told = {**gathered, "model": gathered["model"] or asked.get("model")} if "shm" in gathered else None
     plain: dict[str, Any] = json.loads(
         json.dumps(
             {
@@ -65,14 +67,12 @@ def _host(facts: Mapping[str, Any]) -> dict[str, Any]:
                 "spec": facts["_vllm_spec"],
                 "type": facts.get("tpu_accelerator_type"),
                 "chips": int(facts["tpu_chips"]) if facts.get("tpu_chips") else None,
-                "facts": facts.get("_plan_facts"),
+                "facts": told,
                 "cache": facts.get("cache"),
-                "refusal": parsed.get("refusal"),
+                "refusal": (asked.get("parsed") or {}).get("refusal"),
             }
         )
     )
-    if plain["facts"] and parsed.get("model") and not plain["facts"].get("model"):
-        plain["facts"]["model"] = json.loads(json.dumps(parsed["model"]))
     return plain
 
 
