@@ -69,7 +69,7 @@ def _host(facts: Mapping[str, Any]) -> dict[str, Any]:
                 "chips": int(facts["tpu_chips"]) if facts.get("tpu_chips") else None,
                 "facts": told,
                 "cache": facts.get("cache"),
-                "refusal": (asked.get("parsed") or {}).get("refusal"),
+                "parsed": asked.get("parsed"),
             }
         )
     )

@@ -57,13 +57,14 @@ def _graphs(asked: Wanted) -> dict[str, Any] | None:
 def plan(
     hosts: Sequence[Mapping[str, Any]], limits: Limits, known: Iterable[str], records: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Each host has ``name``, ``spec``, ``type``, ``chips``, and what was gathered as ``facts`` and ``cache``.
+    """Each host has ``name``, ``spec``, ``type``, ``chips``, what was gathered as ``facts`` and ``cache``, and
+    of one host of those with the same image and command what its parser said as ``parsed``.
 
     Hosts that are alike are judged once: a fleet has few configurations and many hosts.
     """
     known, estimates = list(known), Estimates(records)
     models = {host["spec"]["model"]: host["facts"]["model"] for host in hosts if (host.get("facts") or {}).get("model")}
-    refusals = {_key(host["spec"]): host["refusal"] for host in hosts if host.get("refusal")}
+    parsed = {_key(host["spec"]): host["parsed"] for host in hosts if host.get("parsed")}
     judged: dict[str, dict[str, Any]] = {}
     rows = []
     for host in hosts:
@@ -72,8 +73,10 @@ def plan(
         asked = asked._replace(model=asked.model or models.get(host["spec"]["model"]))
         key = _like(asked, host)
         if key not in judged:
-            verdict = judge(asked, limits, known, refusals.get(_key(host["spec"])))
+            said = parsed.get(_key(host["spec"])) or {"refusal": None, "skipped": "no host has the image yet"}
+            verdict = judge(asked, limits, known, said["refusal"])
             judged[key] = {"hosts": [], "model": host["spec"]["model"], "profile": host["spec"]["profile"], **verdict}
+            judged[key]["parser"] = said
             judged[key]["compile_seconds"] = estimates.compile_seconds(host["spec"]["model"], str(host.get("type")))
         judged[key]["hosts"].append(host["name"])
         rows.append(_row(host, asked, estimates))

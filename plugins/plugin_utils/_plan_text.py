@@ -50,6 +50,10 @@ def _configuration(configuration: Mapping[str, Any]) -> list[str]:
     lines += [
         f"  {_MARKS[found['severity']]} [{found['id']}] {found['message']}" for found in configuration["findings"]
     ]
+    if configuration["parser"]["skipped"]:
+        lines.append(f"  the image's own parser was not asked: {configuration['parser']['skipped']}")
+    elif not configuration["parser"]["refusal"]:
+        lines.append(f"  vLLM {configuration['parser']['version']}'s own parser takes every flag")
     if configuration["graphs"]:
         lines.append(f"  {configuration['graphs']['line']}")
     if configuration["hbm"]:

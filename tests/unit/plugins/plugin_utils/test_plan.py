@@ -59,7 +59,8 @@ def test_a_model_that_one_host_knows_is_known_for_all() -> None:
 
 
 def test_one_refusal_of_the_parser_is_for_all_that_are_alike() -> None:
-    made = plan(host("tpu-a", facts(), refusal="no such flag"), host("tpu-b", facts(), chips=8))
+    said = {"refusal": "no such flag", "skipped": None, "version": "9"}
+    made = plan(host("tpu-a", facts(), parsed=said), host("tpu-b", facts(), chips=8))
     assert [configuration["verdict"] for configuration in made["configurations"]] == ["refuse", "refuse"]
     assert "  REFUSED [parser] no such flag" in _plan_text.text(made).splitlines()
 
@@ -75,3 +76,9 @@ def test_a_bare_host() -> None:
     assert "+ tpu-a: first start (cold)\n    + container vllm-gemma4: started\n" in text
     assert "    ~ shm shm_size: 1.0 GiB -> 100.0 GiB" in text
     assert "HBM: not worked out" in text
+    assert "  the image's own parser was not asked: no host has the image yet" in text
+
+
+def test_what_the_parser_took_is_said() -> None:
+    said = {"refusal": None, "skipped": None, "version": "0.32.0"}
+    assert "  vLLM 0.32.0's own parser takes every flag" in _plan_text.text(plan(host("tpu-a", facts(), parsed=said)))
