@@ -6,9 +6,9 @@ import argparse
 
 from tabulate import tabulate
 
-from bench import deploy, inventory
+from bench import deploy, inventory, plan
 
-BENCHMARKS = {"inventory": inventory, "deploy": deploy}
+BENCHMARKS = {"inventory": inventory, "plan": plan, "deploy": deploy}
 
 
 def main() -> None:
