@@ -71,12 +71,11 @@ def _image(spec: Mapping[str, Any], facts: Mapping[str, Any], container: Mapping
 
 
 def _docker(spec: Mapping[str, Any], container: Mapping[str, Any]) -> list[Change]:
-    """What Docker itself is told; only what the profile says."""
+    """What Docker itself is told; only what the profile says, and what a deploy compares (stop_timeout it does not)."""
     docker = spec["docker"]
     wanted = {
         "privileged": docker.get("privileged", False),
         "volumes": sorted(_mounts(docker.get("volumes", []))),
-        "stop_timeout": spec["stop_timeout"],
         "profile": spec["profile"],
     }
     has = {**container, "volumes": sorted(_mounts(container["volumes"]))}

@@ -22,6 +22,7 @@ from ansible_collections.turbostable.tpu.plugins.plugin_utils._wanted import (
 )
 
 _RANK = {REFUSE: 0, WARN: 1, NOTE: 2}
+_NOT_ASKED = {"refusal": None, "skipped": "plan_parse is off, or no host has the image yet"}
 
 
 def judge(asked: Wanted, limits: Limits, known: Iterable[str], refusal: str | None = None) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def plan(
         asked = asked._replace(model=asked.model or models.get(host["spec"]["model"]))
         key = _like(asked, host)
         if key not in judged:
-            said = parsed.get(_key(host["spec"])) or {"refusal": None, "skipped": "no host has the image yet"}
+            said = parsed.get(_key(host["spec"])) or _NOT_ASKED
             verdict = judge(asked, limits, known, said["refusal"])
             judged[key] = {"hosts": [], "model": host["spec"]["model"], "profile": host["spec"]["profile"], **verdict}
             judged[key]["parser"] = said

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.turbostable.tpu.plugins.module_utils import _ladder
@@ -117,6 +117,14 @@ class Wanted(NamedTuple):
             return None
         buckets: list[int] = _ladder.request_buckets(most) if self.set("ATTN_BUCKETIZED_NUM_REQS") else [most]
         return buckets
+
+
+class Trap(NamedTuple):
+    """*check* gives the message, or None where the configuration does not fall into it."""
+
+    id: str
+    severity: str
+    check: Callable[[Wanted], str | None]
 
 
 def wanted(host: Mapping[str, Any]) -> Wanted:

@@ -76,7 +76,7 @@ def test_a_bare_host() -> None:
     assert "+ tpu-a: first start (cold)\n    + container vllm-gemma4: started\n" in text
     assert "    ~ shm shm_size: 1.0 GiB -> 100.0 GiB" in text
     assert "HBM: not worked out" in text
-    assert "  the image's own parser was not asked: no host has the image yet" in text
+    assert "  the image's own parser was not asked: plan_parse is off, or no host has the image yet" in text
 
 
 def test_what_the_parser_took_is_said() -> None:
