@@ -6,10 +6,11 @@ import argparse
 
 from tabulate import tabulate
 
-from bench import bundle, deploy, health, inventory, share, start
+from bench import bundle, deploy, health, inventory, plan, share, start
 
 BENCHMARKS = {
     "inventory": inventory,
+    "plan": plan,
     "deploy": deploy,
     "bundle": bundle,
     "start": start,

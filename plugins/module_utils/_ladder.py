@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The shapes that the TPU backend compiles for: a step's tokens and requests are padded up to one of these.
 
-The rule is that of tpu-inference 0.32 (runner/utils.py); every bucket is at least one XLA graph.
+The rule is that of tpu-inference 0.32 (runner/utils.py): every bucket is one XLA graph.
 """
 
 from __future__ import annotations
@@ -14,34 +14,41 @@ MIN_REQUESTS = 8
 
 
 def token_buckets(max_num_batched_tokens, padding_gap=0, minimum=MIN_TOKENS):
-    """The token counts that a step is padded to, ascending. The last one holds ``max_num_batched_tokens``.
+    """The token counts that a step is padded to, ascending; the last holds ``max_num_batched_tokens`` and no more.
 
-    They double; with a gap only up to it, and from there they grow by it.
+    With a gap of 0 they double. With a gap they double up to it, and go on in steps of its size.
 
     >>> token_buckets(4096, 512)
     [16, 32, 64, 128, 256, 512, 1024, 1536, 2048, 2560, 3072, 3584, 4096]
     >>> token_buckets(100)
     [16, 32, 64, 112]
     """
-    # No step has more than that, so a larger bucket is never met.
-    most = -(-max_num_batched_tokens // minimum) * minimum
-    buckets, size = [], minimum
-    while size < most and (padding_gap == 0 or size <= padding_gap):
+    # The budget in whole smallest buckets: the scheduler never hands out more, so bigger ones are not compiled.
+    budget = -(-max_num_batched_tokens // minimum) * minimum
+    if padding_gap < 0:
+        raise ValueError("the padding gap must be 0 or more; got: {0}".format(padding_gap))
+    # A gap under the smallest bucket starts its steps at half of that one.
+    last = minimum // 2 if 0 < padding_gap < minimum else 0
+    size = last + padding_gap if last else minimum
+    buckets = []
+    while last < max_num_batched_tokens and size < budget:
         buckets.append(size)
-        size *= 2
-    if padding_gap:
-        buckets += range(size // 2 + padding_gap, most, padding_gap)
-    return [*buckets, most]
+        last = size
+        size += size if not padding_gap or size * 2 <= padding_gap else padding_gap
+    return [*buckets, budget]
 
 
 def request_buckets(max_num_seqs, minimum=MIN_REQUESTS):
-    """The request counts that a step is padded to, ascending: they double up to ``max_num_seqs`` itself.
+    """The request counts that a step is padded to, ascending; the last is ``max_num_seqs`` itself.
 
-    >>> request_buckets(100)
-    [8, 16, 32, 64, 100]
+    >>> request_buckets(256)
+    [8, 16, 32, 64, 128, 256]
     """
-    buckets, count = [], minimum
-    while count < max_num_seqs:
+    # The backend raises a smaller limit to its smallest bucket.
+    most = max(max_num_seqs, minimum)
+    buckets = []
+    count = minimum
+    while count < most:
         buckets.append(count)
         count *= 2
-    return [*buckets, max_num_seqs]
+    return [*buckets, most]

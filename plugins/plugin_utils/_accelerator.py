@@ -9,6 +9,8 @@ import math
 import re
 from typing import NamedTuple
 
+from ansible_collections.turbostable.tpu.plugins.plugin_utils._tpus import TPUS, tpu_of
+
 
 class Accelerator(NamedTuple):
     type: str
@@ -18,14 +20,13 @@ class Accelerator(NamedTuple):
     workers: int
 
 
-# Chips in one VM when a node has several; one VM has at most `single`.
+# Chips in one VM when a node has several.
 _CHIPS_PER_WORKER = 4
-_SINGLE = {"v6e": 8, "v5litepod": 8}
-# The names of these count TensorCores, two a chip: a v4-32 has 16 chips.
-_COUNTS_CORES = {"v2", "v3", "v4", "v5p"}
+# Generations before those of the table: their names count TensorCores, two a chip.
+_OLD = {"V2": "v2", "V3": "v3", "V4": "v4"}
 # What the TPU API calls the generations in acceleratorConfig, against the prefix of acceleratorType.
-_GENERATIONS = {"V2": "v2", "V3": "v3", "V4": "v4", "V5LITE_POD": "v5litepod", "V5P": "v5p", "V6E": "v6e"}
-_FLAT = {1: "1x1", 4: "2x2", 8: "2x4", 16: "4x4", 32: "4x8", 64: "8x8", 128: "8x16", 256: "16x16"}
+_GENERATIONS = {**_OLD, **{tpu.config: tpu.name for tpu in TPUS}}
+_BY_MACHINE = {tpu.machine: tpu for tpu in TPUS}
 
 
 def from_tpu(accelerator_type: str, config_type: str = "", topology: str = "") -> Accelerator:
@@ -39,13 +40,14 @@ def from_tpu(accelerator_type: str, config_type: str = "", topology: str = "") -
     generation, _dash, size = accelerator_type.partition("-")
     if not accelerator_type:
         generation = _GENERATIONS.get(config_type, config_type.lower())
-    cores = 2 if generation in _COUNTS_CORES else 1
+    tpu = tpu_of(generation)
+    cores = tpu.cores_in_name if tpu else 2 if generation in _OLD.values() else 1
     if re.fullmatch(r"\d+(x\d+)+", topology):
         chips = math.prod(int(side) for side in topology.split("x"))
     else:
         chips = int(size) // cores if size.isdigit() else 0
-    if not topology and generation in _SINGLE:
-        topology = _FLAT.get(chips, "")
+    if not topology and tpu:
+        topology = tpu.shapes.get(chips, "")
     if not accelerator_type and generation and chips:
         accelerator_type = f"{generation}-{chips * cores}"
     return Accelerator(accelerator_type, topology, chips, _workers(generation, chips))
@@ -57,14 +59,16 @@ def from_machine_type(machine_type: str) -> Accelerator:
     >>> from_machine_type("ct6e-standard-4t")
     Accelerator(type='v6e-4', topology='2x2', chips=4, workers=1)
     """
-    match = re.fullmatch(r"ct6e-[a-z]+-(\d+)t", machine_type)
-    if not match:
+    match = re.fullmatch(r"(\w+)-[a-z]+-(\d+)t", machine_type)
+    tpu = _BY_MACHINE.get(match[1]) if match else None
+    if not match or not tpu:
         return Accelerator(machine_type, "", 0, 1)
-    chips = int(match[1])
-    return Accelerator(f"v6e-{chips}", _FLAT.get(chips, ""), chips, 1)
+    chips = int(match[2])
+    return Accelerator(f"{tpu.name}-{chips * tpu.cores_in_name}", tpu.shapes.get(chips, ""), chips, 1)
 
 
 def _workers(generation: str, chips: int) -> int:
-    if chips <= _SINGLE.get(generation, _CHIPS_PER_WORKER):
+    tpu = tpu_of(generation)
+    if chips <= (tpu.vm_chips[-1] if tpu else _CHIPS_PER_WORKER):
         return 1
     return -(-chips // _CHIPS_PER_WORKER)

@@ -1,73 +1,74 @@
-# Copyright (c) 2026, Turbo-Stable contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-"""The ladder against the backend's own functions, out of its published wheel."""
+"""The buckets, held against the functions of tpu-inference's own published wheel."""
 
 from __future__ import annotations
-import __future__
 
 import ast
-import logging
 import random
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.turbostable.tpu.plugins.module_utils import _ladder
 
-ROOT = Path(__file__).parents[4]
-CACHE = ROOT / ".cache" / "tpu_inference"
-PINS = ROOT / "tests" / "unit" / "tpu_inference" / "requirements.txt"
-WANTED = {"build_token_paddings", "get_token_paddings", "get_req_paddings", "get_padded_num_reqs_with_upper_limit"}
+ROOT = Path(__file__).resolve().parents[4]
+REQUIREMENTS = ROOT / "tests" / "requirements-tpu.txt"
+CACHE = ROOT / ".cache" / "tpu-inference"
+_SILENT = SimpleNamespace(info=lambda *_args: None)
 
 
 @pytest.fixture(scope="module")
 def theirs() -> dict[str, Callable[..., list[int]]]:
-    """The functions themselves; the rest of their file wants a TPU's libraries."""
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-    if not list(CACHE.glob("*.whl")):
-        subprocess.run([*pip, "--dest", str(CACHE), "--requirement", str(PINS)], check=True)
-    with zipfile.ZipFile(next(CACHE.glob("*.whl"))) as wheel:
-        tree = ast.parse(wheel.read("tpu_inference/runner/utils.py"))
-    tree.body = [node for node in tree.body if getattr(node, "name", "") in WANTED]
-    # Their annotations name types of modules that are not here.
-    code = compile(
-        ast.unparse(tree), "tpu_inference/runner/utils.py", "exec", flags=__future__.annotations.compiler_flag
-    )
-    scope: dict[str, Any] = {"logger": logging.getLogger("theirs"), "MIN_NUM_SEQS": 8}
-    exec(code, scope)
-    assert scope.keys() >= WANTED
-    return scope
+    wheels = sorted(CACHE.glob("tpu_inference-*.whl"))
+    if not wheels:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        subprocess.run([*command, "--dest", str(CACHE), "--requirement", str(REQUIREMENTS)], check=True)
+        wheels = sorted(CACHE.glob("tpu_inference-*.whl"))
+    source = zipfile.ZipFile(wheels[-1]).read("tpu_inference/runner/utils.py").decode()
+    tree = ast.parse(source)
+    wanted = {"get_padded_num_reqs_with_upper_limit", "get_req_paddings", "get_token_paddings", "build_token_paddings"}
+    tree.body = [node for node in tree.body if getattr(node, "name", "") in wanted]
+    assert len(tree.body) == len(wanted)
+    namespace: dict[str, Any] = {"Sequence": Sequence, "logger": _SILENT, "MIN_NUM_SEQS": _ladder.MIN_REQUESTS}
+    exec(compile(tree, "runner/utils.py", "exec"), namespace)
+    return namespace
 
 
-def test_token_buckets_are_the_backends(theirs: dict[str, Callable[..., list[int]]]) -> None:
-    chance = random.Random(7)
+def test_the_token_buckets_are_the_backends_own(theirs: dict[str, Callable[..., list[int]]]) -> None:
+    numbers = random.Random(0)
     for _ in range(500):
-        most, gap = chance.randint(1, 40_000), chance.choice([0, 16, 64, 256, 300, 512, 1000, chance.randint(1, 5000)])
-        minimum = chance.choice([16, 32])
-        assert _ladder.token_buckets(most, gap, minimum) == theirs["build_token_paddings"](minimum, most, gap), (
-            most,
-            gap,
-        )
+        most = numbers.randint(1, 20_000)
+        gap = numbers.choice([0, 512, numbers.randint(1, 40), numbers.randint(1, 5_000)])
+        minimum = 2 ** numbers.randint(2, 8)
+        expected = theirs["build_token_paddings"](minimum, most, gap)
+        assert _ladder.token_buckets(most, gap, minimum) == expected, (most, gap, minimum)
 
 
-def test_request_buckets_are_the_backends(theirs: dict[str, Callable[..., list[int]]]) -> None:
-    for most in range(8, 1100):
-        assert _ladder.request_buckets(most) == theirs["get_req_paddings"](8, most)
+def test_the_request_buckets_are_the_backends_own(theirs: dict[str, Callable[..., list[int]]]) -> None:
+    numbers = random.Random(0)
+    for _ in range(500):
+        most = numbers.randint(_ladder.MIN_REQUESTS, 4_096)
+        assert _ladder.request_buckets(most) == theirs["get_req_paddings"](_ladder.MIN_REQUESTS, most), most
 
 
 @pytest.mark.parametrize(
-    ("most", "gap", "count"), [(4096, 0, 9), (4096, 512, 13), (8192, 0, 10), (8192, 512, 21)], ids=str
+    ("most", "gap", "count"),
+    # Run 2, Run 3, and twice their tokens.
+    [(4096, 0, 9), (4096, 512, 13), (8192, 0, 10), (8192, 512, 21)],
 )
-def test_the_seeds_ladders(most: int, gap: int, count: int) -> None:
-    buckets = _ladder.token_buckets(most, gap)
-    assert (len(buckets), buckets[-1]) == (count, most)
+def test_the_number_of_buckets(most: int, gap: int, count: int) -> None:
+    assert len(_ladder.token_buckets(most, gap)) == count
 
 
-def test_fewer_requests_than_the_smallest_bucket() -> None:
-    assert _ladder.request_buckets(2) == [2]
+def test_fewer_sequences_than_the_smallest_bucket() -> None:
+    assert _ladder.request_buckets(2) == [8]
+
+
+def test_a_gap_below_nought_is_refused_where_the_backend_would_never_end() -> None:
+    with pytest.raises(ValueError, match="must be 0 or more; got: -1"):
+        _ladder.token_buckets(4096, -1)
