@@ -39,12 +39,12 @@ def test_nothing_would_change_right_after_a_deploy() -> None:
 @pytest.mark.usefixtures("fleet")
 def test_one_changed_flag_is_exactly_that_one() -> None:
     before = on_host("tpu-a", "docker", "inspect", "--format", STATE, "vllm-gemma4")
-    result = play("plan", "--limit", "tpu-a*", extra={**asked(max_num_seqs=128), "output": "json"})
+    result = play("plan", "--limit", "tpu-a*", extra={**asked(max_num_seqs=8), "output": "json"})
     assert result.returncode == 0
     (row,) = plan_of(result.output)["hosts"]
     assert (row["host"], row["action"]) == ("tpu-a.us-east5-b", "restart")
-    assert row["changes"] == [{"kind": "flag", "name": "max_num_seqs", "before": "256", "after": "128"}]
-    assert play("plan", "--limit", "tpu-a*", extra={**asked(max_num_seqs=128), "fail_on_change": True}).returncode != 0
+    assert row["changes"] == [{"kind": "flag", "name": "max_num_seqs", "before": "16", "after": "8"}]
+    assert play("plan", "--limit", "tpu-a*", extra={**asked(max_num_seqs=8), "fail_on_change": True}).returncode != 0
     assert on_host("tpu-a", "docker", "inspect", "--format", STATE, "vllm-gemma4") == before
 
 
