@@ -10,7 +10,7 @@ from lab.emulator.errors import ApiError
 from lab.emulator.fleet import Fleet
 
 # What every access token of the metadata server begins with.
-TOKEN_MARK = "lab-"  # noqa: S105
+TOKEN_MARK = "lab-"  # noqa: S105 - the emulator's own, no secret
 _PATH = re.compile(r"/v1/projects/([^/]+)/secrets/([^/]+)/versions/([^/:]+):access")
 
 

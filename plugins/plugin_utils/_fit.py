@@ -86,7 +86,7 @@ def shm(asked: Wanted) -> dict[str, Any] | None:
 
     Weights count where the Hugging Face cache lies in /dev/shm; what is there already counts once.
     """
-    if asked.weights is None or not asked.spec["hf_home"].startswith("/dev/shm/"):  # noqa: S108
+    if asked.weights is None or not asked.spec["hf_home"].startswith("/dev/shm/"):  # noqa: S108 - only its place counts
         return None
     there = asked.shm or {}
     weights = 0 if asked.spec["model"].startswith("/") else max(asked.weights, there.get("models", 0))
