@@ -19,7 +19,7 @@ from lab.config import HOSTS, Host
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = (3, 50)
 # As ansible.cfg has it, for both sides.
-FORKS = 25
+FORKS = 100
 
 
 def run() -> list[dict[str, Any]]:

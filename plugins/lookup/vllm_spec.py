@@ -11,7 +11,7 @@ author:
   - Turbo-Stable contributors (@turbostable)
 description:
   - Reads a profile and all that it extends, lays O(args) and O(env) over it, and refuses by name every
-    argument that vLLM's own parser does not have.
+    argument that vLLM's own parser does not have, and a host that cannot serve it.
   - Runs on the controller alone and connects to nothing, so a bad configuration is refused before any host is touched.
 options:
   _terms:
@@ -38,6 +38,14 @@ options:
     default: ''
   topology:
     description: Topology of the host's TPU, such as V(2x2).
+    type: str
+    default: ''
+  chips:
+    description: Chips of the host's TPU; 0 where that is not known.
+    type: int
+    default: 0
+  slice:
+    description: The slice of several workers that the host belongs to; such a host is refused.
     type: str
     default: ''
   container:
@@ -82,7 +90,10 @@ class LookupModule(LookupBase):
         basedir = Path(str(here)) if here else Path.cwd()
         try:
             known = _profile.load_known()
-            return [self._spec(str(term), basedir, known) for term in terms]
+            specs = [self._spec(str(term), basedir, known) for term in terms]
+            for spec in specs:
+                self._refuse_host(str((variables or {}).get("inventory_hostname", "the host")), spec)
+            return specs
         except _profile.ProfileError as error:
             raise AnsibleError(f"vllm_spec: {error}") from error
 
@@ -97,6 +108,21 @@ class LookupModule(LookupBase):
         spec = _command.build_spec(profile, known, Path(name).stem, self.get_option("container"))
         accelerator = {"type": str(self.get_option("accelerator_type")), "topology": str(self.get_option("topology"))}
         return {**spec, "fingerprint": _fingerprint.fingerprint(profile, accelerator, _fingerprint.load_neutral())}
+
+    def _refuse_host(self, host: str, spec: dict[str, Any]) -> None:
+        if tpu_slice := self.get_option("slice"):
+            raise _profile.ProfileError(
+                f"{host} is a worker of the slice {tpu_slice}: serving over several hosts is not built yet. Expected "
+                "single-host TPU VMs (v6e-1, v6e-4, v6e-8); leave the slice out with `select` in the inventory or with "
+                "--limit."
+            )
+        chips = self.get_option("chips") or spec["chips"]
+        if spec["chips"] > chips:
+            raise _profile.ProfileError(
+                f"{host} has {chips} chips, and the profile {spec['profile']} shards the model over {spec['chips']}. "
+                "Set vllm_args.tensor_parallel_size for this host (the model must fit), or leave it out with `select` "
+                "in the inventory."
+            )
 
     def _mapping(self, key: str) -> dict[str, Any]:
         value = self.get_option(key) or {}
