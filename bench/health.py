@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from lab import light
-from lab.config import GATEWAY, DIR
+from lab.config import DIR, GATEWAY
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTS = 200

@@ -67,7 +67,7 @@ def fleet(count: int) -> list[dict[str, Any]]:
         facts = {
             "container": None if i % 100 == 0 else container,
             "image_id": "sha256:1",
-            "shm": {"size": 100 << 30, "cache_entries": 40, "cache": 1 << 30},
+            "shm": {"size": 100 << 30, "cache": 1 << 30},
             "memory": 720 << 30,
             "model": None,
         }

@@ -43,7 +43,7 @@ def run() -> list[dict[str, Any]]:
     _ansible(SOURCE.inventory_name, "command", {"argv": ["python3", "-c", pack]})
     served = {"serve_on": SOURCE.address, "serve_seconds": 600}
     shared = _ansible(SOURCE.inventory_name, "turbostable.tpu.xla_cache", {**ARGS, "state": "shared", **served})
-    given = {**ARGS, "state": "restored", "store": shared["url"], "sha256": shared["sha256"]}
+    given = {**ARGS, "state": "restored", "peer": shared["url"], "sha256": shared["sha256"]}
     download = f"import urllib.request; urllib.request.urlretrieve({shared['url']!r}, '/var/lib/floor')"
     receivers = light.fleet(max(COUNTS) + 1)[1:]
     begin = time.monotonic()

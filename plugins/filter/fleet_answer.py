@@ -20,10 +20,9 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show the fleet, and that it answers
-  turbostable.tpu.report:
-    rows: "{{ groups['tpu'] | map('extract', hostvars) | turbostable.tpu.fleet_rows('deploy') }}"
-    note: "{{ groups['tpu'] | map('extract', hostvars) | turbostable.tpu.fleet_answer }}"
+- name: Show that the fleet answers
+  ansible.builtin.debug:
+    msg: "{{ groups['tpu'] | map('extract', hostvars) | turbostable.tpu.fleet_answer }}"
 """
 
 RETURN = r"""

@@ -42,8 +42,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: >-
-    C(hosts) with their C(changes), C(configurations) with C(verdict), C(findings), C(graphs), C(hbm) and C(shm), and
-    the totals - C(verdict), C(changed), C(restarts), C(first_starts), C(cold), C(warm) - with C(text) to read.
+    C(hosts) with their C(changes), C(configurations) with C(verdict), C(findings), C(graphs), C(hbm) and C(shm),
+    C(refused) (reasons by host) and the totals - C(verdict), C(changed), C(restarts), C(first_starts), C(cold), C(warm)
+    - with C(text) to read.
   type: dict
 """
 
@@ -53,6 +54,9 @@ from typing import Any
 
 from ansible_collections.turbostable.tpu.plugins.plugin_utils import _flags, _plan, _plan_text, _profile, _records
 from ansible_collections.turbostable.tpu.plugins.plugin_utils._wanted import Limits
+
+# Of a host that failed or was lost, and so has nothing to restore.
+_NO_STEP = {"action": "none", "source": "", "peer": ""}
 
 
 def _host(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +72,8 @@ def _host(facts: Mapping[str, Any]) -> dict[str, Any]:
                 "type": facts.get("tpu_accelerator_type"),
                 "chips": int(facts["tpu_chips"]) if facts.get("tpu_chips") else None,
                 "facts": told,
-                "cache": facts.get("cache"),
+                "cache": facts.get("_xla_cache_state") or {},
+                "step": (facts.get("_xla_cache_steps") or {}).get(facts["inventory_hostname"], _NO_STEP),
                 "parsed": asked.get("parsed"),
             }
         )

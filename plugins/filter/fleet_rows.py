@@ -31,6 +31,9 @@ options:
 EXAMPLES = r"""
 - name: Show the fleet
   turbostable.tpu.report:
+    text: "{{ rows | turbostable.tpu.fleet_table }}"
+    data: {rows: "{{ rows }}"}
+  vars:
     rows: "{{ groups['tpu'] | map('extract', hostvars) | turbostable.tpu.fleet_rows('deploy') }}"
 """
 

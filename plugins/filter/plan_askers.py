@@ -17,12 +17,18 @@ options:
     type: list
     elements: dict
     required: true
+  which:
+    description: >-
+      V(always), V(changed) (not where a host runs just that already, for its parser has taken it) or V(never).
+    type: str
+    choices: [always, changed, never]
+    default: always
 """
 
 EXAMPLES = r"""
 - name: Choose who asks
   ansible.builtin.set_fact:
-    askers: "{{ ansible_play_hosts | map('extract', hostvars) | turbostable.tpu.plan_askers }}"
+    askers: "{{ ansible_play_hosts | map('extract', hostvars) | turbostable.tpu.plan_askers('changed') }}"
   run_once: true
 """
 
@@ -38,13 +44,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
-def plan_askers(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
+def plan_askers(hosts: Iterable[Mapping[str, Any]], which: str = "always") -> list[str]:
     askers: dict[str, str] = {}
+    taken = set()
     for facts in hosts:
-        if (facts.get("_plan_facts") or {}).get("image_id"):
-            key = json.dumps([facts["_vllm_spec"]["image"], list(facts["_vllm_spec"]["argv"])])
-            askers.setdefault(key, str(facts["inventory_hostname"]))
-    return list(askers.values())
+        gathered, spec = facts.get("_plan_facts") or {}, facts["_vllm_spec"]
+        if not gathered.get("image_id"):
+            continue
+        key = json.dumps([spec["image"], list(spec["argv"])])
+        askers.setdefault(key, str(facts["inventory_hostname"]))
+        running = gathered["container"] or {}
+        if running.get("running") and running["image_id"] == gathered["image_id"] and running["argv"] == spec["argv"]:
+            taken.add(key)
+    if which == "never":
+        return []
+    return [host for key, host in askers.items() if which == "always" or key not in taken]
 
 
 class FilterModule:

@@ -87,13 +87,11 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         # A profile of one's own lies beside the inventory, or where the command is given.
         here = (variables or {}).get("inventory_dir")
+        self._host = (variables or {}).get("inventory_hostname", "the host")
         basedir = Path(str(here)) if here else Path.cwd()
         try:
             known = _profile.load_known()
-            specs = [self._spec(str(term), basedir, known) for term in terms]
-            for spec in specs:
-                self._refuse_host(str((variables or {}).get("inventory_hostname", "the host")), spec)
-            return specs
+            return [self._spec(str(term), basedir, known) for term in terms]
         except _profile.ProfileError as error:
             raise AnsibleError(f"vllm_spec: {error}") from error
 
@@ -106,10 +104,12 @@ class LookupModule(LookupBase):
         profile = _profile.merge(profile, over)
         _validate.validate(profile, known)
         spec = _command.build_spec(profile, known, Path(name).stem, self.get_option("container"))
+        self._refuse_host(spec)
         accelerator = {"type": str(self.get_option("accelerator_type")), "topology": str(self.get_option("topology"))}
         return {**spec, "fingerprint": _fingerprint.fingerprint(profile, accelerator, _fingerprint.load_neutral())}
 
-    def _refuse_host(self, host: str, spec: dict[str, Any]) -> None:
+    def _refuse_host(self, spec: dict[str, Any]) -> None:
+        host = self._host
         if tpu_slice := self.get_option("slice"):
             raise _profile.ProfileError(
                 f"{host} is a worker of the slice {tpu_slice}: serving over several hosts is not built yet. Expected "

@@ -21,6 +21,8 @@ from ansible_collections.turbostable.tpu.plugins.module_utils import _bundle
 
 UNIT = "turbostable-cache-peer.service"
 SCRIPT = "/usr/local/lib/turbostable/file_server.py"
+# On tmpfs, root's alone.
+KEY_FILE = "/run/turbostable-cache-peer"
 # Seconds without a byte; seconds until the server answers.
 _TIMEOUT = 30
 _START = 10
@@ -58,8 +60,20 @@ def share(run, path, address, port, seconds):
     """Have *path* served on *address* for *seconds*; its URL. *run* is AnsibleModule.run_command."""
     token = secrets.token_urlsafe(24)
     run(["systemctl", "stop", UNIT])
+    with open(os.open(KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(token)
     command = ["systemd-run", "--quiet", "--collect", "--unit", UNIT, "--property", "RuntimeMaxSec={0}".format(seconds)]
-    command += ["--property", "ProtectSystem=strict", "/usr/bin/python3", "-I", SCRIPT, path, address, str(port), token]
+    command += [
+        "--property",
+        "ProtectSystem=strict",
+        "/usr/bin/python3",
+        "-I",
+        SCRIPT,
+        path,
+        address,
+        str(port),
+        KEY_FILE,
+    ]
     rc, out, err = run(command)
     if rc:
         raise _bundle.BundleError("{0} does not start: {1}".format(UNIT, err.strip() or out.strip()))

@@ -41,9 +41,11 @@ def main():
     parser.add_argument("path")
     parser.add_argument("address")
     parser.add_argument("port", type=int)
-    parser.add_argument("token")
+    parser.add_argument("token", help="a file that holds it: everybody may see the arguments of a process")
     args = parser.parse_args()
-    serve(args.path, args.address, args.port, args.token)
+    with open(args.token, encoding="ascii") as file:
+        token = file.read()
+    serve(args.path, args.address, args.port, token)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report
-short_description: Print rows about a fleet as a table or as JSON
+short_description: Print what a playbook has found, for people or as JSON
 version_added: 0.1.0
 author:
   - Turbo-Stable contributors (@turbostable)
@@ -14,20 +14,19 @@ description:
   - Prints on the controller and connects to no host. Unlike C(ansible.builtin.debug) it indents and quotes nothing, so
     that another program can read the JSON - one line that begins with an opening brace.
 options:
-  rows:
-    description: One dictionary for each line, all with the same keys.
-    type: list
-    elements: dict
+  text:
+    description: What to print for people.
+    type: str
+    required: true
+  data:
+    description: The same for programs.
+    type: dict
     required: true
   output:
-    description: How to print them.
+    description: Which of the two to print.
     type: str
-    choices: [table, json]
-    default: table
-  note:
-    description: Lines below the table; in JSON the key C(note).
-    type: str
-    default: ''
+    choices: [text, json]
+    default: text
 attributes:
   check_mode:
     support: full
@@ -40,15 +39,13 @@ attributes:
 EXAMPLES = r"""
 - name: Show the fleet
   turbostable.tpu.report:
-    rows: "{{ ansible_play_hosts_all | map('extract', hostvars) | turbostable.tpu.fleet_rows('health') }}"
+    text: "{{ rows | turbostable.tpu.fleet_table }}"
+    data: {rows: "{{ rows }}"}
     output: json
+  vars:
+    rows: "{{ ansible_play_hosts_all | map('extract', hostvars) | turbostable.tpu.fleet_rows('health') }}"
   run_once: true
 """
 
 RETURN = r"""
-rows:
-  description: What was printed.
-  returned: always
-  type: list
-  elements: dict
 """

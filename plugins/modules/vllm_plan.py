@@ -79,7 +79,7 @@ image_id:
   returned: always
   type: str
 shm:
-  description: C(size), C(used), C(cache), C(cache_entries) and C(models) of C(/dev/shm), in bytes and files.
+  description: C(size), C(used), C(cache) and C(models) of C(/dev/shm), in bytes.
   returned: always
   type: dict
 memory:
@@ -123,27 +123,25 @@ def inspect(module, kind, name):
 
 
 def usage(folder):
-    """(bytes, files) in *folder*; a file that goes away meanwhile counts for nothing."""
-    size = count = 0
+    """Bytes of the files in *folder*; one that goes away meanwhile counts for nothing."""
+    size = 0
     for parent, _folders, names in os.walk(folder):
         for name in names:
             try:
                 status = os.lstat(os.path.join(parent, name))
             except FileNotFoundError:
                 continue
-            size, count = size + status.st_blocks * 512, count + 1
-    return size, count
+            size += status.st_blocks * 512
+    return size
 
 
 def shm(params):
     space = os.statvfs(SHM)
-    cache, entries = usage(params["compile_cache"])
     return {
         "size": space.f_blocks * space.f_frsize,
         "used": (space.f_blocks - space.f_bfree) * space.f_frsize,
-        "cache": cache,
-        "cache_entries": entries,
-        "models": usage(os.path.join(params["hf_home"], "hub"))[0],
+        "cache": usage(params["compile_cache"]),
+        "models": usage(os.path.join(params["hf_home"], "hub")),
     }
 
 

@@ -21,8 +21,8 @@ options:
     description:
       - V(published) keeps the cache as a bundle, on the disk and in O(store); only while the container runs and after
         turbostable.tpu.vllm_warmup has warmed this start of it. The same content again changes nothing.
-      - V(restored) puts the bundle in the place of the cache - from the disk, else from O(store). It never fails
-        because of a bundle; RV(outcome) is V(miss) then.
+      - V(restored) puts the bundle in the place of the cache - from the disk, else from O(peer) or O(store). It never
+        fails because of a bundle; RV(outcome) is V(miss) then.
       - V(shared) hands the bundle on the disk to other hosts over HTTP, for a while.
       - V(info) looks and changes nothing.
     type: str
@@ -45,7 +45,7 @@ options:
     type: str
     default: 20g
   store:
-    description: V(gs://BUCKET/PREFIX), or for O(state=restored) the address of another host's bundle.
+    description: V(gs://BUCKET/PREFIX).
     type: str
     default: ''
   store_max_bytes:
@@ -56,8 +56,11 @@ options:
     description: Where Cloud Storage is; C(http://) is plaintext and without credentials, for emulators.
     type: str
     default: https://storage.googleapis.com
+  peer:
+    description: For O(state=restored), the address of another host's bundle. Who has it can read the bundle.
+    type: str
   sha256:
-    description: What the file at another host's address must be.
+    description: What the file at O(peer) must be.
     type: str
   container:
     description: Name of the container that uses the cache.
@@ -147,7 +150,7 @@ local_bundle:
   returned: always
   type: bool
 store_bundle:
-  description: Whether the store has it; asked only where the disk has not.
+  description: Whether the store has it; asked only where the disk has not. Null where it could not be asked.
   returned: with O(state=info)
   type: bool
 bundle:
@@ -249,10 +252,7 @@ class Cache:
         result.update(changed=False, zstd=bool(shutil.which("zstd")), store_bundle=False)
         result["boot"] = {path: _bundle.digest(path) if os.path.isfile(path) else None for path in BOOT}
         if self.params["store"] and not result["local_bundle"]:
-            try:
-                result["store_bundle"] = self.bucket().has(self.fingerprint)
-            except _bundle.BundleError as error:
-                self.module.warn("no bundle of the compile cache can be had: {0}".format(error))
+            result["store_bundle"] = self.in_store()
         server = _vllm_server.Server(self.module.run_command, self.params["container"], 0)
         if server.container:
             written = _vllm_server.cache_entries(self.directory, server.started)["written"]
@@ -260,6 +260,17 @@ class Cache:
         since = server.started if server.container else 0
         result["has_all"] = _bundle.has_all_since(self.directory, self.fingerprint, since)
         return result
+
+    def in_store(self):
+        """None where that is not known."""
+        # A plan looks before the role has brought the client.
+        if _bundle_gcs.MISSING:
+            return None
+        try:
+            return self.bucket().has(self.fingerprint)
+        except _bundle.BundleError as error:
+            self.module.warn("no bundle of the compile cache can be had: {0}".format(error))
+            return None
 
     def restored(self):
         before = self.facts()
@@ -271,7 +282,7 @@ class Cache:
         source, reason = "local", ""
         try:
             if not os.path.exists(_bundle.bundle_path(self.local, self.fingerprint)):
-                if not self.params["store"]:
+                if not self.params["store"] and not self.params["peer"]:
                     return self.missed(before, swept)
                 source = self.fetch()
             _bundle.restore(self.local, self.fingerprint, self.directory)
@@ -294,12 +305,11 @@ class Cache:
 
     def fetch(self):
         """Have the bundle on the disk; where it came from."""
-        store = self.params["store"]
-        if store.startswith("gs://"):
-            self.bucket().fetch(self.local, self.fingerprint)
-            return "store"
-        _bundle_peer.fetch(store, self.params["sha256"], self.local, self.fingerprint)
-        return "peer"
+        if self.params["peer"]:
+            _bundle_peer.fetch(self.params["peer"], self.params["sha256"], self.local, self.fingerprint)
+            return "peer"
+        self.bucket().fetch(self.local, self.fingerprint)
+        return "store"
 
     def discard(self):
         """A bundle of no use goes, so that the next run fetches it anew; one that only found no room stays."""
@@ -394,6 +404,7 @@ def main():
             "store": {"type": "str", "default": ""},
             "store_max_bytes": {"type": "str", "default": "200g"},
             "store_endpoint": {"type": "str", "default": _bundle_gcs.ENDPOINT},
+            "peer": {"type": "str", "no_log": True},
             "sha256": {"type": "str"},
             "container": {"type": "str", "default": "vllm-gemma4"},
             "compile_seconds": {"type": "float"},

@@ -11,14 +11,6 @@ from typing import Any, NamedTuple
 from ansible_collections.turbostable.tpu.plugins.plugin_utils import _flags
 
 _MIB = 1 << 20
-# Flags that leave the compiled programs as they are.
-_NO_COMPILE = {
-    *("api_server_count", "chat_template", "chat_template_content_format", "disable_log_requests", "download_dir"),
-    *("enable_auto_tool_choice", "enable_log_requests", "enable_prefix_caching", "port", "reasoning_parser"),
-    *("root_path", "safetensors_load_strategy", "served_model_name", "shutdown_timeout", "tool_call_parser"),
-    *("uvicorn_log_level", "trust_remote_code", "tokenizer", "seed"),
-}
-_NO_COMPILE_ENV = ("HF_", "VLLM_LOGGING_", "VLLM_NO_USAGE_STATS", "NO_COLOR", "FORCE_COLOR")
 
 
 class Change(NamedTuple):
@@ -29,9 +21,8 @@ class Change(NamedTuple):
     name: str
     before: Any
     after: Any
-    # Whether the container is replaced, and whether its programs are compiled anew.
+    # Whether the container is replaced.
     restarts: bool = True
-    compiles: bool = False
 
 
 def changes(spec: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Change]:
@@ -39,16 +30,15 @@ def changes(spec: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Change]:
     found = _surroundings(spec, facts)
     container = facts.get("container")
     if container is None:
-        return [Change("container", spec["container"], None, "started", compiles=True), *found]
+        return [Change("container", spec["container"], None, "started"), *found]
     if container["entrypoint"] != ["vllm"] or container["argv"][:1] != ["serve"]:
         other, ours = [*container["entrypoint"], *container["argv"]], ["vllm", *spec["argv"]]
-        return [Change("command", spec["container"], " ".join(other), " ".join(ours), compiles=True), *found]
+        return [Change("command", spec["container"], " ".join(other), " ".join(ours)), *found]
     found += _image(spec, facts, container) + _docker(spec, container)
     before, after = _flags.flags(container["argv"]), _flags.flags(spec["argv"])
-    found += [Change("flag", *item, compiles=item[0] not in _NO_COMPILE) for item in _mapping(before, after)]
+    found += [Change("flag", *item) for item in _mapping(before, after)]
     inherited = {name: value for name, value in container["image_env"].items() if name in spec["env"]}
-    changed = _mapping({**inherited, **container["env"]}, spec["env"])
-    found += [Change("env", *item, compiles=not item[0].startswith(_NO_COMPILE_ENV)) for item in changed]
+    found += [Change("env", *item) for item in _mapping({**inherited, **container["env"]}, spec["env"])]
     if not found and container["argv"] != spec["argv"]:
         # The same flags in another order are another command to Docker.
         found.append(Change("command", "order of the flags", " ".join(container["argv"]), " ".join(spec["argv"])))
@@ -64,9 +54,9 @@ def _mapping(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[
 
 def _image(spec: Mapping[str, Any], facts: Mapping[str, Any], container: Mapping[str, Any]) -> list[Change]:
     if container["image"] != spec["image"]:
-        return [Change("image", "image", container["image"], spec["image"], compiles=True)]
+        return [Change("image", "image", container["image"], spec["image"])]
     if facts.get("image_id") and facts["image_id"] != container["image_id"]:
-        return [Change("image", "image", container["image_id"], facts["image_id"], compiles=True)]
+        return [Change("image", "image", container["image_id"], facts["image_id"])]
     return []
 
 
@@ -102,13 +92,3 @@ def _surroundings(spec: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Cha
     if not facts.get("image_id"):
         found.append(Change("pull", "image", None, spec["image"], restarts=False))
     return found
-
-
-def start(facts: Mapping[str, Any], cache: Mapping[str, bool] | None, found: list[Change]) -> str:
-    """``cold`` or ``warm``, by the fact ``cache`` where the host has it, else by the cache's files and what changes."""
-    if cache is not None:
-        return "warm" if any(cache.get(key) for key in ("warm", "local_bundle", "store_bundle")) else "cold"
-    if not (facts.get("shm") or {}).get("cache_entries"):
-        return "cold"
-    # A missing container compiles nothing new if the cache is from one that ran before, which only its key could tell.
-    return "cold" if any(change.compiles for change in found) else "warm"

@@ -22,7 +22,7 @@ from ansible_collections.turbostable.tpu.plugins.plugin_utils._wanted import (
 )
 
 _RANK = {REFUSE: 0, WARN: 1, NOTE: 2}
-_NOT_ASKED = {"refusal": None, "skipped": "plan_parse is off, or no host has the image yet"}
+_NOT_ASKED = {"refusal": None, "skipped": "nothing is to change, or no host has the image yet"}
 
 
 def judge(asked: Wanted, limits: Limits, known: Iterable[str], refusal: str | None = None) -> dict[str, Any]:
@@ -58,8 +58,9 @@ def _graphs(asked: Wanted) -> dict[str, Any] | None:
 def plan(
     hosts: Sequence[Mapping[str, Any]], limits: Limits, known: Iterable[str], records: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Each host has ``name``, ``spec``, ``type``, ``chips``, what was gathered as ``facts`` and ``cache``, and
-    of one host of those with the same image and command what its parser said as ``parsed``.
+    """Each host has ``name``, ``spec``, ``type``, ``chips``, what was gathered as ``facts`` and as ``cache``, its
+    ``step`` (see _cache_plan), and of one host of those with the same image and command what its parser said as
+    ``parsed``.
 
     Hosts that are alike are judged once: a fleet has few configurations and many hosts.
     """
@@ -78,10 +79,27 @@ def plan(
             verdict = judge(asked, limits, known, said["refusal"])
             judged[key] = {"hosts": [], "model": host["spec"]["model"], "profile": host["spec"]["profile"], **verdict}
             judged[key]["parser"] = said
+            judged[key]["store_unknown"] = False
             judged[key]["compile_seconds"] = estimates.compile_seconds(host["spec"]["model"], str(host.get("type")))
         judged[key]["hosts"].append(host["name"])
+        judged[key]["store_unknown"] |= host["cache"].get("store_bundle", False) is None
         rows.append(_row(host, asked, estimates))
-    return {"hosts": rows, "configurations": list(judged.values()), **_totals(rows, judged.values())}
+    return {
+        "hosts": rows,
+        "configurations": list(judged.values()),
+        "refused": _refused(judged.values()),
+        **_totals(rows, judged.values()),
+    }
+
+
+def _refused(judged: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The reasons, by host."""
+    return {
+        host: " ".join(found["message"] for found in configuration["findings"] if found["severity"] == REFUSE)
+        for configuration in judged
+        for host in configuration["hosts"]
+        if configuration["verdict"] == REFUSE
+    }
 
 
 def _key(spec: Mapping[str, Any]) -> str:
@@ -97,20 +115,28 @@ def _like(asked: Wanted, host: Mapping[str, Any]) -> str:
 
 def _row(host: Mapping[str, Any], asked: Wanted, estimates: Estimates) -> dict[str, Any]:
     if host.get("facts") is None:
-        return {"host": host["name"], "action": "unknown", "changes": [], "start": None, "seconds": None}
+        return {"host": host["name"], "action": "unknown", "changes": [], "start": None, "after": "", "seconds": None}
     facts = host["facts"]
     found = _change.changes(host["spec"], facts)
     restarts = any(change.restarts for change in found)
     action = "start" if facts.get("container") is None else "restart" if restarts else "change" if found else "none"
-    start = _change.start(facts, host.get("cache"), found) if restarts else None
+    start = _start(host["step"], host["cache"]) if restarts else None
     row = {
         "host": host["name"],
         "action": action,
         "changes": [{"kind": c.kind, "name": c.name, "before": c.before, "after": c.after} for c in found],
         "start": start,
+        # Whose bundle it waits for.
+        "after": host["step"]["peer"] if start and host["step"]["action"] == "wait" else "",
         "seconds": estimates.seconds(host["spec"]["model"], str(host.get("type")), start) if start else None,
     }
     return row | _headroom(asked, facts.get("container"))
+
+
+def _start(step: Mapping[str, str], cache: Mapping[str, Any]) -> str:
+    """Cold where it compiles for all that are alike, or - with a store of its own alone - for itself."""
+    compiles = step["action"] == "compile" or (step["action"] == "serve" and not cache.get("warm"))
+    return "cold" if compiles else "warm"
 
 
 def _headroom(asked: Wanted, container: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -124,8 +150,10 @@ def _headroom(asked: Wanted, container: Mapping[str, Any] | None) -> dict[str, A
 
 def _totals(rows: Sequence[Mapping[str, Any]], judged: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     verdicts = {configuration["verdict"] for configuration in judged}
-    times = [row["seconds"] for row in rows if row["start"]]
-    known = [seconds for seconds in times if seconds is not None]
+    times = {row["host"]: row["seconds"] for row in rows if row["start"]}
+    known = [seconds for seconds in times.values() if seconds is not None]
+    complete = bool(known) and len(known) == len(times)
+    ends = [times[row["host"]] + times.get(row["after"], 0) for row in rows if row["start"]] if complete else []
     return {
         "verdict": REFUSE if REFUSE in verdicts else WARN if WARN in verdicts else "pass",
         "changed": sum(row["action"] != "none" for row in rows),
@@ -133,7 +161,7 @@ def _totals(rows: Sequence[Mapping[str, Any]], judged: Iterable[Mapping[str, Any
         "first_starts": sum(row["action"] == "start" for row in rows),
         "cold": sum(row["start"] == "cold" for row in rows),
         "warm": sum(row["start"] == "warm" for row in rows),
-        # All at once, and one after the other; None where a start is of a kind that is not on record.
-        "seconds_at_once": max(known) if known and len(known) == len(times) else None,
-        "seconds_one_by_one": sum(known) if known and len(known) == len(times) else None,
+        # As a deploy does it, and one after the other; None where a start is of a kind that is not on record.
+        "seconds_at_once": max(ends) if complete else None,
+        "seconds_one_by_one": sum(known) if complete else None,
     }

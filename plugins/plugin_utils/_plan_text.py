@@ -23,7 +23,7 @@ def text(plan: Mapping[str, Any]) -> str:
         lines += [*_configuration(configuration), ""]
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in plan["hosts"]:
-        groups.setdefault(repr([row["action"], row["changes"], row["start"]]), []).append(row)
+        groups.setdefault(repr([row["action"], row["changes"], row["start"], row["after"]]), []).append(row)
     for rows in groups.values():
         lines += _group(rows)
     return "\n".join([*lines, "", summary(plan)])
@@ -37,7 +37,7 @@ def summary(plan: Mapping[str, Any]) -> str:
         f"{plan['cold']} cold, {plan['warm']} warm",
     ]
     if plan["seconds_at_once"] is not None:
-        times = f"{_duration(plan['seconds_at_once'])} all at once, {_duration(plan['seconds_one_by_one'])} one by one"
+        times = f"{_duration(plan['seconds_at_once'])} in a deploy, {_duration(plan['seconds_one_by_one'])} one by one"
         parts.append(f"about {times}, by past starts")
     elif plan["cold"] or plan["warm"]:
         parts.append("no past start of this kind is on record to say how long")
@@ -62,6 +62,8 @@ def _configuration(configuration: Mapping[str, Any]) -> list[str]:
         lines.append("  HBM: not worked out, for the model's config.json or the TPU's generation is not known here")
     if configuration["shm"]:
         lines += [f"  {line}" for line in configuration["shm"]["lines"]]
+    if configuration["store_unknown"]:
+        lines.append("  whether the store has a bundle is not known: Google's client comes to a host with its deploy")
     if configuration["compile_seconds"] is not None:
         lines.append(f"  compiling takes about {_duration(configuration['compile_seconds'])}, by past starts")
     return lines
@@ -72,8 +74,8 @@ def _group(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     row = rows[0]
     names = _names([row["host"] for row in rows])
     does = {
-        "start": f"first start ({row['start']})",
-        "restart": f"restart ({row['start']})",
+        "start": f"first start ({_start(row)})",
+        "restart": f"restart ({_start(row)})",
         "change": "changes without a restart",
         "none": "no change",
         "unknown": "could not be asked",
@@ -90,6 +92,10 @@ def _group(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         gained = row["headroom_gained"]
         lines.append(f"    headroom in HBM: {gib(abs(gained))} {'gained' if gained > 0 else 'lost'}, over all chips")
     return lines
+
+
+def _start(row: Mapping[str, Any]) -> str:
+    return f"{row['start']}, once {row['after']} has compiled" if row["after"] else str(row["start"])
 
 
 def _names(hosts: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ def record(host: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     return {
         "host": str(host["inventory_hostname"]),
-        "started_at": str(health["started_at"]),
+        "started_at": str(health["container"]["started_at"]),
         "type": str(host.get("tpu_accelerator_type") or ""),
         "model": str(spec["model"]),
         "image": str(spec["image"]),

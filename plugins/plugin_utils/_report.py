@@ -84,6 +84,9 @@ def status(facts: Facts) -> str:
     """``ready``, or why not, in one line."""
     if "_deploy_failure" in facts:
         return "FAILED: " + str(facts["_deploy_failure"]).splitlines()[0]
+    for looked in (facts.get(name) or {} for name in ("_xla_cache_state", "_plan_facts")):
+        if looked.get("failed"):
+            return "FAILED: " + str(looked["msg"]).splitlines()[0]
     health = facts.get("_vllm_health") or {}
     # A host that Ansible lost runs no rescue: it left neither a result nor a reason.
     if not health or health.get("unreachable"):

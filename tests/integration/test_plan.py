@@ -51,8 +51,8 @@ def test_one_changed_flag_is_exactly_that_one() -> None:
 @pytest.mark.usefixtures("fleet")
 def test_the_images_own_parser_refuses_before_anything_stops() -> None:
     before = on_host("tpu-a", "docker", "inspect", "--format", STATE, "vllm-gemma4")
-    # A value among a few: our own check takes any text for it.
-    result = play("plan", extra=asked(kv_cache_dtype="fp9"))
+    # A value among a few: our own check takes any text for it. The plan is the first step of a deploy.
+    result = play("deploy", extra=asked(kv_cache_dtype="fp9"))
     assert result.returncode != 0
     output = " ".join(result.output.split())
     assert "argument --kv-cache-dtype: invalid choice: 'fp9'" in output

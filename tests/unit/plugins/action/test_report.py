@@ -7,11 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleError
 
 from ansible_collections.turbostable.tpu.plugins.action import report
 
-ROWS = [{"host": "a", "status": "ready"}, {"host": "bcd", "status": "down"}]
+FOUND = {"text": "a  ready", "data": {"rows": [{"host": "a", "status": "ready"}]}}
 
 
 @pytest.fixture
@@ -24,38 +24,26 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Any:
     def call(**args: Any) -> str:
         action = report.ActionModule.__new__(report.ActionModule)
         action._task = SimpleNamespace(args=args)
-        assert action.run() == {"changed": False, "rows": args["rows"]}
+        assert action.run() == {"changed": False}
         return "\n".join(lines)
 
     return call
 
 
-def test_table(printed: Any) -> None:
-    assert printed(rows=ROWS, note="all of it").splitlines() == [
-        "",
-        "host  status",
-        "----  ------",
-        "a     ready",
-        "bcd   down",
-        "",
-        "all of it",
-    ]
+def test_text(printed: Any) -> None:
+    assert printed(**FOUND) == "\na  ready"
 
 
 def test_json_is_one_line(printed: Any) -> None:
-    line = printed(rows=ROWS, output="json")
+    line = printed(**FOUND, output="json")
     assert "\n" not in line
-    assert json.loads(line) == {"rows": ROWS}
+    assert json.loads(line) == FOUND["data"]
 
 
 @pytest.mark.parametrize(
     ("args", "told"),
-    [
-        ({"rows": []}, r"rows is \[\]"),
-        ({"rows": "x"}, "rows is 'x'"),
-        ({"rows": ROWS, "output": "xml"}, "output is 'xml'; expected table or json"),
-    ],
+    [({"text": "x"}, "missing required arguments: data"), ({**FOUND, "output": "xml"}, "must be one of: text, json")],
 )
 def test_refuses(printed: Any, args: dict[str, Any], told: str) -> None:
-    with pytest.raises(AnsibleActionFail, match=told):
+    with pytest.raises(AnsibleError, match=told):
         printed(**args)

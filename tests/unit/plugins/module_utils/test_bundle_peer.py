@@ -37,7 +37,9 @@ def url(local: Path) -> Iterator[str]:
 
 @contextmanager
 def running(path: str, port: int) -> Iterator[str]:
-    command = [sys.executable, "-I", _file_server.__file__, path, "127.0.0.1", str(port), "token"]
+    token = Path(path).with_name("token")
+    token.write_text("token")
+    command = [sys.executable, "-I", _file_server.__file__, path, "127.0.0.1", str(port), str(token)]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
             deadline = time.monotonic() + 10
@@ -77,6 +79,13 @@ def test_nobody_there(tmp_path: Path) -> None:
         _bundle_peer.fetch("http://127.0.0.1:1/token/f.tar.zst", "0", str(tmp_path), "f")
 
 
+@pytest.fixture
+def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(_bundle_peer, "KEY_FILE", str(tmp_path / "token"))
+    return tmp_path / "token"
+
+
+@pytest.mark.usefixtures("token")
 def test_share_starts_a_unit_that_ends_by_itself(local: Path) -> None:
     called: list[list[str]] = []
 
@@ -90,10 +99,12 @@ def test_share_starts_a_unit_that_ends_by_itself(local: Path) -> None:
     assert "RuntimeMaxSec=60" in called[1]
 
 
-def test_share_gives_an_address_that_works(tmp_path: Path, local: Path) -> None:
+def test_share_gives_an_address_that_works_and_tells_nobody_else(tmp_path: Path, local: Path, token: Path) -> None:
+    called: list[list[str]] = []
     started: list[subprocess.Popen[bytes]] = []
 
     def run(command: list[str]) -> tuple[int, str, str]:
+        called.append(command)
         if command[0] == "systemd-run":
             arguments = command[command.index(_bundle_peer.SCRIPT) + 1 :]
             started.append(subprocess.Popen([sys.executable, _file_server.__file__, *arguments]))
@@ -106,3 +117,6 @@ def test_share_gives_an_address_that_works(tmp_path: Path, local: Path) -> None:
     finally:
         started[0].kill()
         started[0].wait()
+    assert token.stat().st_mode & 0o777 == 0o600
+    assert token.read_text() in url
+    assert token.read_text() not in str(called)

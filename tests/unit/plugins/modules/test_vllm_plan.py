@@ -124,5 +124,4 @@ def test_what_lies_in_shm_is_counted(run: Run, tmp_path: Path) -> None:
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "entry").write_bytes(b"x" * 10_000)
     shm = run()["shm"]
-    assert shm["cache_entries"] == 1
     assert shm["cache"] >= 10_000

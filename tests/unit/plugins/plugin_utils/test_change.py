@@ -36,7 +36,7 @@ def container(**over: Any) -> dict[str, Any]:
 
 
 def facts(**over: Any) -> dict[str, Any]:
-    return {"container": container(**over), "image_id": "sha256:1", "shm": {"size": SIZE, "cache_entries": 9}}
+    return {"container": container(**over), "image_id": "sha256:1", "shm": {"size": SIZE}}
 
 
 def without(name: str) -> dict[str, str]:
@@ -101,20 +101,3 @@ def test_a_container_made_by_hand_is_one_change() -> None:
 def test_a_new_size_of_shm_and_a_missing_image_restart_nothing() -> None:
     found = _change.changes(SPEC, {**facts(), "shm": {"size": SIZE // 2}, "image_id": None})
     assert [(change.kind, change.restarts) for change in found] == [("shm", False), ("pull", False)]
-
-
-@pytest.mark.parametrize(
-    ("cache", "over", "entries", "expected"),
-    [
-        ({"warm": True}, {"image": "x"}, 0, "warm"),
-        ({"store_bundle": True}, {"image": "x"}, 0, "warm"),
-        ({"warm": False, "local_bundle": False}, {}, 9, "cold"),
-        (None, {"argv": argv("--max-num-seqs=256", "--max-num-seqs=64")}, 9, "cold"),
-        (None, {"argv": argv("--shutdown-timeout=60", "--shutdown-timeout=30")}, 9, "warm"),
-        (None, {"env": {**SPEC["env"], "HF_HUB_OFFLINE": "1"}}, 9, "warm"),
-        (None, {"argv": argv("--shutdown-timeout=60", "--shutdown-timeout=30")}, 0, "cold"),
-    ],
-)
-def test_cold_or_warm(cache: dict[str, bool] | None, over: dict[str, Any], entries: int, expected: str) -> None:
-    told = {**facts(**over), "shm": {"size": SIZE, "cache_entries": entries}}
-    assert _change.start(told, cache, _change.changes(SPEC, told)) == expected

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.turbostable.tpu.plugins.plugin_utils import _plan, _plan_text
 from ansible_collections.turbostable.tpu.plugins.plugin_utils._wanted import Limits
 from tests.gemma4 import CONFIG_26B, TOTAL_SIZE_26B
@@ -16,8 +18,13 @@ MODEL = {"config": CONFIG_26B, "weights": TOTAL_SIZE_26B, "source": "index"}
 COLD = {"model": SPEC["model"], "type": "v6e-4", "start": "cold", "seconds": 1440}
 
 
+def step(action: str, peer: str = "") -> dict[str, str]:
+    return {"action": action, "source": "", "peer": peer}
+
+
 def host(name: str, told: dict[str, Any] | None, **over: Any) -> dict[str, Any]:
-    return {"name": name, "spec": SPEC, "type": "v6e-4", "chips": 4, "facts": told, **over}
+    known = {"facts": told, "cache": {}, "step": step("compile")}
+    return {"name": name, "spec": SPEC, "type": "v6e-4", "chips": 4, **known, **over}
 
 
 def plan(*hosts: dict[str, Any], records: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -43,7 +50,37 @@ def test_one_flag_on_one_host() -> None:
     assert (made["seconds_at_once"], made["seconds_one_by_one"]) == (1440, 1440)
     text = _plan_text.text(made)
     assert "~ tpu-a: restart (cold)\n    ~ flag max_num_seqs: 64 -> 256\n" in text
-    assert "about 24 min all at once, 24 min one by one, by past starts" in text
+    assert "about 24 min in a deploy, 24 min one by one, by past starts" in text
+
+
+def test_who_waits_for_a_canary_starts_warm_after_it() -> None:
+    warm = {**COLD, "start": "warm", "seconds": 60}
+    waits = [host(name, changed(), step=step("wait", "tpu-a")) for name in ("tpu-b", "tpu-c")]
+    made = plan(host("tpu-a", changed()), *waits, records=[COLD, warm])
+    assert (made["cold"], made["warm"]) == (1, 2)
+    assert (made["seconds_at_once"], made["seconds_one_by_one"]) == (1500, 1560)
+    assert "~ tpu-b, tpu-c: restart (warm, once tpu-a has compiled)\n" in _plan_text.text(made)
+
+
+@pytest.mark.parametrize(
+    ("action", "cache", "expected"),
+    [
+        ("compile", {}, "cold"),
+        ("serve", {"warm": True}, "warm"),
+        # With a store of its own alone.
+        ("serve", {"warm": False}, "cold"),
+        ("restore", {"local_bundle": True}, "warm"),
+    ],
+)
+def test_cold_or_warm(action: str, cache: dict[str, bool], expected: str) -> None:
+    (row,) = plan(host("tpu-a", changed(), step=step(action), cache=cache))["hosts"]
+    assert row["start"] == expected
+
+
+def test_a_store_that_was_not_asked_is_named() -> None:
+    unasked, asked = ({"store_bundle": found} for found in (None, False))
+    assert "Google's client" in _plan_text.text(plan(host("tpu-a", facts(), cache=unasked)))
+    assert "Google's client" not in _plan_text.text(plan(host("tpu-a", facts(), cache=asked)))
 
 
 def test_without_a_record_no_time_is_made_up() -> None:
@@ -62,6 +99,7 @@ def test_one_refusal_of_the_parser_is_for_all_that_are_alike() -> None:
     said = {"refusal": "no such flag", "skipped": None, "version": "9"}
     made = plan(host("tpu-a", facts(), parsed=said), host("tpu-b", facts(), chips=8))
     assert [configuration["verdict"] for configuration in made["configurations"]] == ["refuse", "refuse"]
+    assert made["refused"] == {"tpu-a": "no such flag", "tpu-b": "no such flag"}
     assert "  REFUSED [parser] no such flag" in _plan_text.text(made).splitlines()
 
 
@@ -71,12 +109,12 @@ def test_from_run_2_to_run_3_the_gain_is_shown() -> None:
 
 
 def test_a_bare_host() -> None:
-    bare = {"container": None, "image_id": None, "shm": {"size": 1 << 30, "cache_entries": 0}, "model": None}
+    bare = {"container": None, "image_id": None, "shm": {"size": 1 << 30}, "model": None}
     text = _plan_text.text(plan(host("tpu-a", bare)))
     assert "+ tpu-a: first start (cold)\n    + container vllm-gemma4: started\n" in text
     assert "    ~ shm shm_size: 1.0 GiB -> 100.0 GiB" in text
     assert "HBM: not worked out" in text
-    assert "  the image's own parser was not asked: plan_parse is off, or no host has the image yet" in text
+    assert "  the image's own parser was not asked: nothing is to change, or no host has the image yet" in text
 
 
 def test_what_the_parser_took_is_said() -> None:

@@ -13,7 +13,11 @@ HOST: dict[str, Any] = {
     "inventory_hostname": "tpu-a",
     "tpu_accelerator_type": "v6e-4",
     "_vllm_spec": {"model": "a/b", "image": "c@sha256:1"},
-    "_vllm_health": {"seconds_to_ready": 1400.5, "started_at": "2026-01-01T00:00:00Z", "cache": {"start": "cold"}},
+    "_vllm_health": {
+        "seconds_to_ready": 1400.5,
+        "container": {"started_at": "2026-01-01T00:00:00Z"},
+        "cache": {"start": "cold"},
+    },
 }
 
 
