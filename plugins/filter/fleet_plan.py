@@ -52,6 +52,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
 from ansible_collections.turbostable.tpu.plugins.plugin_utils import _flags, _plan, _plan_text, _profile, _records
 from ansible_collections.turbostable.tpu.plugins.plugin_utils._wanted import Limits
 
@@ -81,10 +83,17 @@ def _host(facts: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def _size(name: str, text: str) -> int:
+    try:
+        return _flags.size(str(text))
+    except ValueError:
+        raise AnsibleFilterError(f"plan_{name} is {text}; expected a size such as 3g") from None
+
+
 def fleet_plan(
     hosts: Iterable[Mapping[str, Any]], min_headroom: str = "3g", min_shm_free: str = "10g", records: str = ""
 ) -> dict[str, Any]:
-    limits = Limits(_flags.size(str(min_headroom)), _flags.size(str(min_shm_free)))
+    limits = Limits(_size("min_headroom", min_headroom), _size("min_shm_free", min_shm_free))
     known = [str(name) for name in _profile.load_known()["env"]]
     plan = _plan.plan([_host(facts) for facts in hosts], limits, known, _records.read(str(records)))
     return {**plan, "text": _plan_text.text(plan)}
