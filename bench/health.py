@@ -6,11 +6,8 @@ What the hosts themselves compute is taken from the same cores here; on a real f
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +15,10 @@ from typing import Any
 
 import yaml
 
+from bench.shared import ENVIRONMENT, ROOT, lab, timed
 from lab import light
 from lab.config import DIR, GATEWAY
 
-ROOT = Path(__file__).resolve().parents[1]
 HOSTS = 200
 HUNG = 20
 LIGHT = 25
@@ -32,7 +29,7 @@ PING = ("ansible", "tpu", "--become", "-m", "ansible.builtin.ping", "--timeout=1
 
 def run() -> list[dict[str, Any]]:
     """One row for one host, one for a hung one, one for all."""
-    _lab("many", str(LIGHT))
+    lab("many", str(LIGHT))
     _run(light.INVENTORY, "ansible-playbook", "playbooks/deploy.yml", check=True)
     with _hung_port() as port:
         _write_inventory(port)
@@ -43,16 +40,14 @@ def run() -> list[dict[str, Any]]:
             _measure("floor: the same, ansible's ping", *PING),
         ]
     MANY.unlink()
-    _lab("many", "0")
+    lab("many", "0")
     return rows
 
 
 def _measure(hosts: str, *command: str) -> dict[str, Any]:
-    busy, before, begin = _busy(), resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    busy = _busy()
     # With a hung host both are errors, and are meant to be.
-    _run(MANY, *command, f"--forks={HOSTS}")
-    wall, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
-    controller = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    wall, controller = timed(lambda: _run(MANY, *command, f"--forks={HOSTS}"))
     return {
         "hosts": hosts,
         "wall s": round(wall, 1),
@@ -88,10 +83,5 @@ def _write_inventory(hung_port: int) -> None:
 
 
 def _run(inventory: Path, program: str, *args: str, check: bool = False) -> None:
-    environment = {**os.environ, "ANSIBLE_CONFIG": f"{ROOT}/ansible.cfg"}
     command = [f"{ROOT}/.venv/bin/{program}", "-i", str(inventory), *args]
-    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=check)
-
-
-def _lab(*command: str) -> None:
-    subprocess.run([sys.executable, "-m", "lab", *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, check=check)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
+from bench.shared import ENVIRONMENT, ROOT, lab
 from lab import light
 
-ROOT = Path(__file__).resolve().parents[1]
 COUNTS = (1, 2, 4, 8)
 MEGABYTES = 200
 CACHE = "/dev/shm/vllm_cache"  # noqa: S108 - the hosts' own, root's alone
@@ -27,7 +24,7 @@ FILL = (
 
 def run() -> list[dict[str, Any]]:
     """One row for each number of receivers."""
-    _lab("many", str(max(COUNTS) + 1))
+    lab("many", str(max(COUNTS) + 1))
     everybody = ",".join(host.inventory_name for host in light.fleet(max(COUNTS) + 1))
     _ansible(everybody, "shell", {"cmd": "mount -o remount,size=1g /dev/shm"})
     for name in ("bundle", "file_server"):
@@ -50,7 +47,7 @@ def run() -> list[dict[str, Any]]:
     _ansible(receivers[0].inventory_name, "command", {"argv": ["python3", "-c", download]})
     floor = time.monotonic() - begin
     rows = [_measure(count, given, floor) for count in COUNTS]
-    _lab("many", "0")
+    lab("many", "0")
     return rows
 
 
@@ -72,15 +69,10 @@ def _measure(count: int, given: dict[str, Any], floor: float) -> dict[str, Any]:
 def _ansible(hosts: str, module: str, args: dict[str, Any]) -> dict[str, Any]:
     """Run one module on *hosts*; the result of the first one."""
     command = [f"{ROOT}/.venv/bin/ansible", "-i", str(light.INVENTORY), hosts, "--become", "--one-line"]
-    environment = {**os.environ, "ANSIBLE_CONFIG": f"{ROOT}/ansible.cfg"}
     command += ["-m", module, "-a", json.dumps(args)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"bench: {module} on {hosts} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     told = done.stdout.splitlines()[0].partition("=> ")[2]
     result: dict[str, Any] = json.loads(told) if told else {}
     return result
-
-
-def _lab(*command: str) -> None:
-    subprocess.run([sys.executable, "-m", "lab", *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)

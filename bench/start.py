@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
+from bench.shared import ENVIRONMENT, ROOT, lab
 from lab.config import HOSTS
 from lab.hosts import ssh_command
 
-ROOT = Path(__file__).resolve().parents[1]
 HOST = HOSTS[0]
 REPEATS = 3
 CACHE = "/dev/shm/vllm_cache"  # noqa: S108 - the hosts' own, root's alone
@@ -38,13 +35,12 @@ print(time.monotonic() - begin)
 
 def run() -> list[dict[str, Any]]:
     """Deploys one host with compiling on; the other hosts are off, so that they take nothing of the machine."""
-    _lab("up")
+    lab("up")
     for host in HOSTS[1:]:
-        _lab("halt", host.name)
-    environment = {**os.environ, "ANSIBLE_CONFIG": f"{ROOT}/ansible.cfg"}
+        lab("halt", host.name)
     deploy = [f"{ROOT}/.venv/bin/ansible-playbook", "-i", "inventory/lab", "playbooks/deploy.yml"]
     subprocess.run(
-        [*deploy, "--limit", HOST.inventory_name], cwd=ROOT, env=environment, check=True, capture_output=True
+        [*deploy, "--limit", HOST.inventory_name], cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True
     )
     empty = f"docker stop vllm-gemma4; find {CACHE} -mindepth 1 -delete"
     cold = _seconds(empty, "docker start vllm-gemma4")
@@ -56,7 +52,7 @@ def run() -> list[dict[str, Any]]:
     warm, floor = (min(times) for times in zip(*pairs, strict=True))
     bundle = json.loads(_ssh(f"cat {LOCAL}/at-boot.json"))["fingerprint"]
     size = int(_ssh(f"stat -c %s {LOCAL}/{bundle}.tar.zst"))
-    _lab("up")
+    lab("up")
     return [
         {"start": "cold", "seconds to first token": round(cold, 1), "ratio to the floor": round(cold / floor, 2)},
         {
@@ -80,7 +76,3 @@ def _seconds(before: str, start: str) -> float:
 def _ssh(command: str) -> str:
     argv = [*ssh_command(HOST), f"sudo sh -c {shlex.quote(command)}"]
     return subprocess.run(argv, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
-
-
-def _lab(*command: str) -> None:
-    subprocess.run([sys.executable, "-m", "lab", *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
