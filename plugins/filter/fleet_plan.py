@@ -55,10 +55,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.turbostable.tpu.plugins.plugin_utils import _flags, _plan, _plan_text, _profile, _records
+from ansible_collections.turbostable.tpu.plugins.plugin_utils._cache_plan import step
 from ansible_collections.turbostable.tpu.plugins.plugin_utils._wanted import Limits
-
-# Of a host that failed or was lost, and so has nothing to restore.
-_NO_STEP = {"action": "none", "source": "", "peer": ""}
 
 
 def _host(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +73,7 @@ def _host(facts: Mapping[str, Any]) -> dict[str, Any]:
                 "chips": int(facts["tpu_chips"]) if facts.get("tpu_chips") else None,
                 "facts": told,
                 "cache": facts.get("_xla_cache_state") or {},
-                "step": (facts.get("_xla_cache_steps") or {}).get(facts["inventory_hostname"], _NO_STEP),
+                "step": (facts.get("_xla_cache_steps") or {}).get(facts["inventory_hostname"], step("none")),
                 "parsed": asked.get("parsed"),
             }
         )

@@ -20,12 +20,9 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show the fleet
-  turbostable.tpu.report:
-    text: "{{ rows | turbostable.tpu.fleet_table }}"
-    data: {rows: "{{ rows }}"}
-  vars:
-    rows: "{{ groups['tpu'] | map('extract', hostvars) | turbostable.tpu.fleet_rows('deploy') }}"
+- name: Show a table
+  ansible.builtin.debug:
+    msg: "{{ [{'host': 'tpu-a', 'status': 'ready'}] | turbostable.tpu.fleet_table }}"
 """
 
 RETURN = r"""

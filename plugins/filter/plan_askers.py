@@ -39,25 +39,26 @@ _value:
   elements: str
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.turbostable.tpu.plugins.plugin_utils._plan import question
+
 
 def plan_askers(hosts: Iterable[Mapping[str, Any]], which: str = "always") -> list[str]:
+    if which == "never":
+        return []
     askers: dict[str, str] = {}
     taken = set()
     for facts in hosts:
         gathered, spec = facts.get("_plan_facts") or {}, facts["_vllm_spec"]
         if not gathered.get("image_id"):
             continue
-        key = json.dumps([spec["image"], list(spec["argv"])])
+        key = question(spec)
         askers.setdefault(key, str(facts["inventory_hostname"]))
         running = gathered["container"] or {}
         if running.get("running") and running["image_id"] == gathered["image_id"] and running["argv"] == spec["argv"]:
             taken.add(key)
-    if which == "never":
-        return []
     return [host for key, host in askers.items() if which == "always" or key not in taken]
 
 

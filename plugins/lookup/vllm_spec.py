@@ -87,13 +87,16 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         # A profile of one's own lies beside the inventory, or where the command is given.
         here = (variables or {}).get("inventory_dir")
-        self._host = (variables or {}).get("inventory_hostname", "the host")
         basedir = Path(str(here)) if here else Path.cwd()
         try:
             known = _profile.load_known()
-            return [self._spec(str(term), basedir, known) for term in terms]
+            specs = [self._spec(str(term), basedir, known) for term in terms]
+            host = str((variables or {}).get("inventory_hostname", "the host"))
+            for spec in specs:
+                _validate.validate_host(spec, host, self.get_option("chips"), self.get_option("slice"))
         except _profile.ProfileError as error:
             raise AnsibleError(f"vllm_spec: {error}") from error
+        return specs
 
     def _spec(self, name: str, basedir: Path, known: dict[str, Any]) -> dict[str, Any]:
         profile = _profile.load_profile(name, basedir=basedir)
@@ -104,25 +107,8 @@ class LookupModule(LookupBase):
         profile = _profile.merge(profile, over)
         _validate.validate(profile, known)
         spec = _command.build_spec(profile, known, Path(name).stem, self.get_option("container"))
-        self._refuse_host(spec)
         accelerator = {"type": str(self.get_option("accelerator_type")), "topology": str(self.get_option("topology"))}
         return {**spec, "fingerprint": _fingerprint.fingerprint(profile, accelerator, _fingerprint.load_neutral())}
-
-    def _refuse_host(self, spec: dict[str, Any]) -> None:
-        host = self._host
-        if tpu_slice := self.get_option("slice"):
-            raise _profile.ProfileError(
-                f"{host} is a worker of the slice {tpu_slice}: serving over several hosts is not built yet. Expected "
-                "single-host TPU VMs (v6e-1, v6e-4, v6e-8); leave the slice out with `select` in the inventory or with "
-                "--limit."
-            )
-        chips = self.get_option("chips") or spec["chips"]
-        if spec["chips"] > chips:
-            raise _profile.ProfileError(
-                f"{host} has {chips} chips, and the profile {spec['profile']} shards the model over {spec['chips']}. "
-                "Set vllm_args.tensor_parallel_size for this host (the model must fit), or leave it out with `select` "
-                "in the inventory."
-            )
 
     def _mapping(self, key: str) -> dict[str, Any]:
         value = self.get_option(key) or {}

@@ -63,18 +63,8 @@ def share(run, path, address, port, seconds):
     with open(os.open(KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
         file.write(token)
     command = ["systemd-run", "--quiet", "--collect", "--unit", UNIT, "--property", "RuntimeMaxSec={0}".format(seconds)]
-    command += [
-        "--property",
-        "ProtectSystem=strict",
-        "/usr/bin/python3",
-        "-I",
-        SCRIPT,
-        path,
-        address,
-        str(port),
-        KEY_FILE,
-    ]
-    rc, out, err = run(command)
+    server = ["/usr/bin/python3", "-I", SCRIPT, path, address, str(port), KEY_FILE]
+    rc, out, err = run([*command, "--property", "ProtectSystem=strict", *server])
     if rc:
         raise _bundle.BundleError("{0} does not start: {1}".format(UNIT, err.strip() or out.strip()))
     url = "http://{0}:{1}/{2}/{3}".format(address, port, token, os.path.basename(path))

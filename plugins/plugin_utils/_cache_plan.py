@@ -47,27 +47,28 @@ def _family(family: list[Mapping[str, Any]], store: str) -> dict[str, Step]:
     for host in good:
         name, cache = str(host["name"]), host["cache"]
         if cache.get("warm"):
-            plan[name] = _step("serve")
+            plan[name] = step("serve")
         elif cache.get("local_bundle"):
-            plan[name] = _step("restore", "local")
+            plan[name] = step("restore", "local")
         elif cache.get("store_bundle"):
-            plan[name] = _step("restore", "store")
+            plan[name] = step("restore", "store")
         elif store == "local":
-            plan[name] = _step("serve")
+            plan[name] = step("serve")
         elif sources:
-            plan[name] = _step("restore", "peer", sources[0]) if store == "peer" else _step("restore", "store")
+            plan[name] = step("restore", "peer", sources[0]) if store == "peer" else step("restore", "store")
         elif proven:
             # It compiled nothing, or could not publish: nothing to wait for.
-            plan[name] = _step("serve")
+            plan[name] = step("serve")
         elif len(failed) >= CANARIES:
-            plan[name] = _step("hold", peer=" and ".join(failed))
+            plan[name] = step("hold", peer=" and ".join(failed))
         elif canary:
-            plan[name] = _step("wait", peer=canary)
+            plan[name] = step("wait", peer=canary)
         else:
             canary = name
-            plan[name] = _step("compile")
+            plan[name] = step("compile")
     return plan
 
 
-def _step(action: str, source: str = "", peer: str = "") -> Step:
+def step(action: str, source: str = "", peer: str = "") -> Step:
+    """One host's; ``none`` is that of a host without a plan, for it failed or was lost."""
     return {"action": action, "source": source, "peer": peer}

@@ -66,7 +66,7 @@ def plan(
     """
     known, estimates = list(known), Estimates(records)
     models = {host["spec"]["model"]: host["facts"]["model"] for host in hosts if (host.get("facts") or {}).get("model")}
-    parsed = {_key(host["spec"]): host["parsed"] for host in hosts if host.get("parsed")}
+    parsed = {question(host["spec"]): host["parsed"] for host in hosts if host.get("parsed")}
     judged: dict[str, dict[str, Any]] = {}
     rows = []
     for host in hosts:
@@ -75,7 +75,7 @@ def plan(
         asked = asked._replace(model=asked.model or models.get(host["spec"]["model"]))
         key = _like(asked, host)
         if key not in judged:
-            said = parsed.get(_key(host["spec"])) or _NOT_ASKED
+            said = parsed.get(question(host["spec"])) or _NOT_ASKED
             verdict = judge(asked, limits, known, said["refusal"])
             judged[key] = {"hosts": [], "model": host["spec"]["model"], "profile": host["spec"]["profile"], **verdict}
             judged[key]["parser"] = said
@@ -102,9 +102,9 @@ def _refused(judged: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
-def _key(spec: Mapping[str, Any]) -> str:
-    """What the image's parser was asked."""
-    return json.dumps([spec["image"], spec["argv"]])
+def question(spec: Mapping[str, Any]) -> str:
+    """What the image's parser is asked: the same of all hosts with one image and command line."""
+    return json.dumps([str(spec["image"]), [str(argument) for argument in spec["argv"]]])
 
 
 def _like(asked: Wanted, host: Mapping[str, Any]) -> str:

@@ -57,6 +57,22 @@ def validate(profile: Mapping[str, Any], known: Mapping[str, Any]) -> None:
             raise ProfileError(f"env.{variable} must be an absolute path; got: {profile['env'].get(variable)!r}")
 
 
+def validate_host(spec: Mapping[str, Any], host: str, chips: int, slice_: str) -> None:
+    """Refuse a *host* that cannot serve *spec*; *chips* is 0 where they are not known."""
+    if slice_:
+        raise ProfileError(
+            f"{host} is a worker of the slice {slice_}: serving over several hosts is not built yet. Expected "
+            "single-host TPU VMs (v6e-1, v6e-4, v6e-8); leave the slice out with `select` in the inventory or with "
+            "--limit."
+        )
+    if chips and spec["chips"] > chips:
+        raise ProfileError(
+            f"{host} has {chips} chips, and the profile {spec['profile']} shards the model over {spec['chips']}. "
+            "Set vllm_args.tensor_parallel_size for this host (the model must fit), or leave it out with `select` "
+            "in the inventory."
+        )
+
+
 def _validate_values(profile: Mapping[str, Any]) -> None:
     """Refuse what would only fail on the host, or do something else than it says."""
     docker, packages = profile["docker"], profile["image"].get("packages", [])

@@ -63,6 +63,8 @@ def test_zero_seconds_are_no_dash(seconds: float) -> None:
         ),
         pytest.param({}, "FAILED: unreachable", id="neither result nor reason"),
         pytest.param({"_vllm_health": None}, "FAILED: unreachable", id="an empty result"),
+        pytest.param({"_plan_facts": {"failed": True, "msg": "docker: no\nx"}}, "FAILED: docker: no", id="the plan's"),
+        pytest.param({"_plan_facts": {"unreachable": True}}, "FAILED: unreachable", id="lost in the plan"),
     ],
 )
 def test_status(facts: dict[str, Any], status: str) -> None:
